@@ -1,0 +1,60 @@
+# The two commands: `make book` and `make test`. README.md says what they do.
+
+PYTHON  ?= python3
+DATA    ?= simulated
+PROFILE ?= quick
+
+# Everything that tools keep for later goes into this one folder.
+COOS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/coos7
+export PIP_CACHE_DIR       := $(COOS_CACHE)/pip
+export MPLCONFIGDIR        := $(COOS_CACHE)/matplotlib
+export IPYTHONDIR          := $(COOS_CACHE)/ipython
+export JUPYTER_CONFIG_DIR  := $(COOS_CACHE)/jupyter/config
+export JUPYTER_DATA_DIR    := $(COOS_CACHE)/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(COOS_CACHE)/jupyter/runtime
+export XDG_CACHE_HOME      := $(COOS_CACHE)
+# What is installed elsewhere must not leak in.
+export PYTHONNOUSERSITE    := 1
+export PYTHONUTF8          := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME
+
+BIN := .venv/bin
+
+.PHONY: book test bench notebooks lint clean help
+
+help:
+	@echo "make book   execute the chapters and build the pages (DATA=$(DATA) PROFILE=$(PROFILE))"
+	@echo "make test   run the tests"
+	@echo "make bench  time the compiled kernels against what you would take instead"
+	@echo "make lint   check the style of the code"
+	@echo "make notebooks  write notebooks/*.ipynb from notebooks/*.md"
+	@echo "make clean  remove what was made: _build"
+
+book: .venv/installed
+	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)"
+
+test: .venv/installed
+	@echo "== Testing"
+	@$(BIN)/python -m pytest
+
+bench: .venv/installed
+	@$(BIN)/python benchmarks/haralick.py
+
+notebooks: .venv/installed
+	@$(BIN)/python book/build.py --only-convert
+
+lint: .venv/installed
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+clean:
+	rm -rf _build
+
+.venv/installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Found Python {v[0]}.{v[1]}; expected 3.11, 3.12 or 3.13. Name another with: make PYTHON=python3.12 ...")'
+	@echo "== Setting up .venv with $$($(PYTHON) --version) (once; about two minutes and 1.2 GB)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m pip --python .venv install -q pip
+	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[book,test]'
+	@touch $@

@@ -1,0 +1,210 @@
+"""Convert, execute and build the book: what `make book` runs.
+
+notebooks/NN.md -> notebooks/NN.ipynb (clean, committed) -> _build/runs/RUN/notebooks/NN.ipynb (executed) -> _build/html
+
+A chapter is executed again only when something changed that it depends on: its text, the data, the profile, the
+pinned packages, the modules of `coos_helpers` that it imports, or a chapter whose results it reads (named in its
+front matter as `reads`). The site is built again only when a page changed.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from hashlib import blake2b
+from pathlib import Path
+
+import click
+import jupytext
+import nbformat
+import papermill
+import yaml
+
+from coos_helpers import profiles, store
+
+ROOT = Path(__file__).resolve().parent.parent
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+@click.command(help=__doc__)
+@click.option("--data", default="simulated", help="simulated, or a folder with a release")
+@click.option("--profile", default="quick", type=click.Choice(list(profiles.PROFILES)))
+@click.option("--only-convert", is_flag=True, help="write notebooks/*.ipynb and stop")
+def main(data, profile, only_convert):
+    try:
+        sources = [ROOT / f"{page}.md" for page in chapters()]
+        say("Converting the chapters")
+        for source in sources:
+            convert(source)
+        if only_convert:
+            return
+        say(f"Opening the data: {data}, profile {profile}")
+        run, release = profiles.start(data, profile)
+        keys = {}
+        for source in sources:
+            keys[source.stem] = execute(source, run, release, keys)
+        index = build(run, [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources])
+        say("The book is ready:")
+        print(index)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. What is finished is kept: the same command goes on from here.")
+    except (ValueError, OSError, RuntimeError) as error:
+        sys.exit(f"\nError: {error}")
+
+
+def say(text):
+    print(f"== {text}", flush=True)
+
+
+def chapters():
+    """List the notebooks of the table of contents, in order."""
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
+    pages = [page["file"] for part in toc["parts"] for page in part["chapters"]]
+    return [page for page in pages if page.startswith("notebooks/")]
+
+
+def notebook(source):
+    """Make the clean notebook of a chapter's Markdown: no outputs, cell ids that depend on the place alone."""
+    made = jupytext.read(source)
+    reads = made.metadata.get("reads", [])
+    for number, cell in enumerate(made.cells):
+        cell.id = f"{source.stem}-{number:03d}"
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    made.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    if reads:
+        made.metadata["reads"] = reads
+    made.metadata["made_from"] = f"{source.name}: edit that, this file is written from it"
+    made.metadata["content"] = content(made)
+    made.nbformat, made.nbformat_minor = 4, 5
+    return made
+
+
+def content(made):
+    """Condense a notebook's cells, without outputs, into a digest."""
+    cells = [(cell.cell_type, cell.source) for cell in made.cells]
+    return blake2b(repr(cells).encode(), digest_size=8).hexdigest()
+
+
+def convert(source):
+    """Write a chapter's clean `.ipynb` beside its `.md`; a copy that somebody edited is put aside, not overwritten."""
+    target = source.with_suffix(".ipynb")
+    text = nbformat.writes(notebook(source)) + "\n"
+    if target.exists():
+        if target.read_text(encoding="utf-8") == text:
+            return
+        old = nbformat.read(target, as_version=4)
+        if content(old) not in (old.metadata.get("content"), notebook(source).metadata["content"]):
+            aside = store.root() / "edited" / f"{target.stem}-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(target, aside)
+            print(f"   {target.name} had edits of its own, which are kept in {aside}. The source is {source.name}.")
+    target.write_text(text, encoding="utf-8")
+    print(f"   wrote {target.relative_to(ROOT)}")
+
+
+def execute(source, run, release, keys):
+    """Execute a chapter unless it is there already, made by the same things; return the key of those things."""
+    clean = notebook(source)
+    code = "\n".join(cell.source for cell in clean.cells if cell.cell_type == "code")
+    key = store.key(
+        chapter=source.read_text(encoding="utf-8"),
+        run=[run.data, run.profile, run.settings],
+        data={name: store.split_key(split) for name, split in release.items()},
+        code=store.code_key(*store.imported(code)),
+        builder=Path(__file__).read_text(encoding="utf-8"),
+        packages=(ROOT / "constraints.txt").read_text(encoding="utf-8"),
+        python=sys.version,
+        reads=[keys[stem] for stem in clean.metadata.get("reads", [])],
+    )
+    output = run.folder / "notebooks" / f"{source.stem}.ipynb"
+    if output.exists() and nbformat.read(output, as_version=4).metadata.get("key") == key:
+        say(f"{source.stem}: nothing changed")
+        return key
+    say(f"{source.stem}: executing")
+    parameters = {"DATA": run.data, "PROFILE": run.profile}
+    known = papermill.inspect_notebook(str(source.with_suffix(".ipynb")))
+    if missing := set(parameters) - set(known):
+        raise ValueError(f"{source.name}: its parameters cell lacks {', '.join(sorted(missing))}.")
+    partial = output.with_suffix(".part.ipynb")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            str(source.with_suffix(".ipynb")),
+            str(partial),
+            parameters,
+            kernel_name="python3",
+            cwd=str(ROOT),
+            stderr_file=sys.stderr,  # the progress bars of long cells
+        )
+    except papermill.PapermillExecutionError as error:
+        raise RuntimeError(
+            f"{source.stem} stopped at its code cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+            f"The notebook up to there: {partial}"
+        ) from error
+    made = nbformat.read(partial, as_version=4)
+    finish(made, key, profiles.caption(run, release))
+    with store.atomic(output) as file:
+        file.write(nbformat.writes(made).encode())
+    partial.unlink()
+    print(f"   done in {time.perf_counter() - started:.0f} s")
+    return key
+
+
+def finish(made, key, caption):
+    """Make an executed notebook fit to be read: captions name the data, and what was only for the terminal goes.
+
+    Progress bars are taken out of stderr. What else stands there, such as a warning, stays and fails the build.
+    """
+    made.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "key": key})
+    for cell in made.cells:
+        cell.metadata.pop("papermill", None)
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            tags.append("remove-cell")
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                output.text = re.sub(r"\r[^\r\n]*\n?", "", output.text)
+        if "outputs" in cell:
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip()]
+        figure = cell.metadata.get("mystnb", {}).get("figure")
+        if figure:
+            figure["caption"] = f"{figure['caption'].strip()} {caption}"
+
+
+def build(run, executed):
+    """Stage the pages and the executed chapters, build them as HTML, and return the path of the first page."""
+    stage, index = store.root() / "src", store.root() / "html" / "index.html"
+    stamp = store.root() / "html.key"
+    pages = [path for path in sorted((ROOT / "book").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    inputs = [*pages, *executed, ROOT / "_config.yml", ROOT / "constraints.txt"]
+    key = store.key(pages=[(path.name, blake2b(path.read_bytes()).hexdigest()) for path in inputs])
+    if index.exists() and stamp.exists() and stamp.read_text() == key:
+        say("Pages: nothing changed")
+        return index
+    say("Building the pages (about 20 s)")
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(stage, ignore_errors=True)
+    shutil.rmtree(store.root() / "html", ignore_errors=True)
+    shutil.copytree(ROOT / "book", stage / "book", ignore=shutil.ignore_patterns("build.py", "__pycache__"))
+    (stage / "notebooks").mkdir()
+    for path in executed:
+        shutil.copy2(path, stage / "notebooks")
+    log = store.root() / "html.log"
+    command = [Path(sys.executable).parent / "jupyter-book", "build", stage, "--config", ROOT / "_config.yml"]
+    command += ["--toc", ROOT / "book" / "_toc.yml", "--path-output", store.root().parent]
+    with open(log, "w") as file:
+        done = subprocess.run([*command, "--all", "-W", "-n", "--keep-going"], stdout=file, stderr=file, cwd=ROOT)
+    # One wrong way of calling jupyter-book does nothing and exits 0: the page itself is the proof.
+    if done.returncode or not index.exists():
+        lines = log.read_text(errors="replace").splitlines()
+        telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
+        raise RuntimeError("the pages could not be built:\n" + "\n".join(telling) + f"\nAll of it: {log}")
+    stamp.write_text(key)
+    return index
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the chapters of the COOS-7 book share."""

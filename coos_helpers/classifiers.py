@@ -1,0 +1,142 @@
+"""The paper's three classifiers, from features to a fitted model (section 3.1).
+
+Each centres and scales features by the training set's mean and standard deviation; a feature that is constant there
+is only centred. Nothing is ever chosen by a test split.
+"""
+
+import inspect
+import json
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import ParameterSampler, StratifiedKFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from coos_helpers import store
+
+#: Names in files, and in tables as the paper writes them, in the paper's order.
+NAMES = {"knn": "kNN", "l1-lr": "L1 LR", "rf": "RF"}
+
+#: What the random forest's search draws from (paper, section 3.1).
+GRID = {
+    "n_estimators": (20, 40, 60, 80, 120, 140, 160, 180, 200),
+    "max_features": ("log2", "sqrt"),
+    "max_depth": (1, 13, 25, 37, 50, None),
+    "min_samples_split": (2, 5, 10, 20, 40),
+    "min_samples_leaf": (1, 2, 4, 8, 16),
+}
+
+FOLDS = 5
+
+
+def fit(classifier, features, labels, draws=100, seed=0, progress=True):
+    """Fit one of the paper's classifiers to a training set.
+
+    Parameters
+    ----------
+    classifier : `knn`, `l1-lr` or `rf`.
+    features : (N, d) real.
+    labels : (N,) int64.
+    draws : settings of the random forest that are tried; the paper's is 100. The others ignore it.
+    seed : of everything random.
+    progress : whether the search draws a progress bar on stderr.
+
+    Returns
+    -------
+    A fitted scikit-learn pipeline with `predict` and `predict_proba`.
+
+    Raises
+    ------
+    ValueError : an unknown classifier, features that are not finite, or fewer than two classes.
+    """
+    features, labels = _checked(features, labels)
+    if classifier == "knn":
+        model = knn(len(labels))
+    elif classifier == "l1-lr":
+        model = l1_logistic_regression(seed)
+    elif classifier == "rf":
+        settings, _ = search(features, labels, draws, seed, progress)
+        model = random_forest(settings, seed)
+    else:
+        raise ValueError(f"found the classifier {classifier!r}; expected one of {', '.join(NAMES)}.")
+    return make_pipeline(StandardScaler(), model).fit(features, labels)
+
+
+def knn(n_train):
+    """Make the k-nearest-neighbour classifier with the paper's k = 11, or every cell where there are fewer."""
+    return KNeighborsClassifier(min(11, n_train))
+
+
+def l1_logistic_regression(seed=0):
+    """Make a logistic regression with an L1 penalty, one class against the rest.
+
+    The paper names neither solver nor C. These are what scikit-learn chose by itself in 2019: liblinear, C = 1.
+    """
+    # The same penalty, under the name that each version of scikit-learn knows.
+    parameters = inspect.signature(LogisticRegression).parameters
+    lasso = {"l1_ratio": 1.0} if parameters["penalty"].default == "deprecated" else {"penalty": "l1"}
+    return OneVsRestClassifier(LogisticRegression(**lasso, solver="liblinear", max_iter=1000, random_state=seed))
+
+
+def random_forest(settings, seed=0):
+    """Make a random forest with settings drawn from `GRID`."""
+    return RandomForestClassifier(**settings, random_state=seed, n_jobs=-1)
+
+
+def search(features, labels, draws=100, seed=0, progress=True):
+    """Choose the random forest's settings by a random search with 5-fold cross-validation of the training set.
+
+    The score is the mean balanced accuracy of the folds; the paper does not name its own. Scores are stored as they
+    come, so a search that was stopped goes on.
+
+    Returns
+    -------
+    The best settings (dict), and the scores of all draws, (draws,) float64.
+    """
+    features, labels = _checked(features, labels)
+    key = store.key(
+        features=features, labels=labels, draws=draws, seed=seed, grid=GRID, code=store.code_key("classifiers")
+    )
+    path = store.root() / "search" / f"{key}.json"
+    scores = json.loads(path.read_text()) if path.exists() else []
+    drawn = list(ParameterSampler(GRID, draws, random_state=seed))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    with tqdm(total=draws, initial=len(scores), desc="random forest search", disable=not progress) as bar:
+        for settings in drawn[len(scores) :]:
+            # The folds run side by side, so each forest grows on one core.
+            forest = random_forest(settings, seed).set_params(n_jobs=1)
+            score = cross_val_score(forest, features, labels, cv=folds, scoring="balanced_accuracy", n_jobs=-1)
+            scores.append(float(score.mean()))
+            with store.atomic(path) as file:
+                file.write(json.dumps(scores).encode())
+            bar.update()
+    return drawn[int(np.argmax(scores))], np.array(scores)
+
+
+def class_scores(model, features, n_classes):
+    """Give a model's probabilities for all K classes, (N, K) float32; 0 for a class that its training set lacked."""
+    scores = np.zeros((len(features), n_classes), np.float32)
+    scores[:, model.classes_] = model.predict_proba(features)
+    return scores
+
+
+def _checked(features, labels):
+    features, labels = np.asarray(features), np.asarray(labels)
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
+        raise ValueError(
+            f"found features of shape {features.shape} and labels of shape {labels.shape}; expected (N, d) and (N,)."
+        )
+    if not np.isfinite(features).all():
+        row, column = np.argwhere(~np.isfinite(features))[0]
+        raise ValueError(
+            f"found {features[row, column]} in feature {column} of cell {row}; expected finite numbers. "
+            "Look at that cell's image: `coos check` names images without contrast."
+        )
+    if len(np.unique(labels)) < 2:
+        raise ValueError("found one class in the training set; expected at least two to tell apart.")
+    return features, labels

@@ -1,0 +1,185 @@
+"""Haralick's texture features of many images at once, by a compiled kernel.
+
+mahotas (Coelho 2013) is the reference: same features, same order, equal to 1e-9 relative. It spends most of its time
+on 256 x 256 matrices that are nearly empty. Here the counts of pairs are kept in small integer tables, and what the
+features need is drawn from those:
+
+- A symmetric co-occurrence matrix is fixed by its upper triangle of unordered pairs, and has equal marginals, so
+  HXY1 = HXY2 = 2 HX (the names are Haralick's).
+- Sums, contrast and correlation follow from whole-number sums over the histograms of x + y and x - y.
+- Entropies are sums of c log2 c over whole-number counts c, looked up in a table.
+"""
+
+import os
+
+import numpy as np
+from joblib import Parallel, delayed
+from numba import njit
+
+LEVELS = 256
+
+#: Haralick's names (1973), in mahotas' order.
+FEATURES = (
+    "angular second moment",
+    "contrast",
+    "correlation",
+    "sum of squares: variance",
+    "inverse difference moment",
+    "sum average",
+    "sum variance",
+    "sum entropy",
+    "entropy",
+    "difference variance",
+    "difference entropy",
+    "information measure of correlation 1",
+    "information measure of correlation 2",
+)
+
+#: Images in one piece of work for a thread.
+CHUNK = 256
+
+
+def haralick(images, distances=(1,), n_jobs=None):
+    """Measure the texture of grey-level images by Haralick's 13 features at several pixel distances.
+
+    Parameters
+    ----------
+    images : (N, H, W) uint8, with 256 grey levels.
+    distances : pixel offsets, each at least 1 and below min(H, W).
+    n_jobs : threads; all cores when None.
+
+    Returns
+    -------
+    (N, 13 * len(distances)) float64, distance-major: the 13 features of the first distance, then of the next. Each
+    is the mean over the four directions 0, 45, 90 and 135 degrees, which no turn by 90 degrees changes.
+
+    Raises
+    ------
+    ValueError : images of another shape or type, or a distance that leaves no pair of pixels.
+
+    Source: Haralick et al. 1973; definitions as in `mahotas.features.haralick`, with a fixed matrix of 256 levels.
+    """
+    images = np.asarray(images)
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            f"haralick: found images of shape {images.shape} and type {images.dtype}; expected (N, H, W) uint8. "
+            "Rescale them first, for example with rescale.to_8bit(rescale.min_max(images))."
+        )
+    distances = np.asarray(distances, np.int64).ravel()
+    if not len(distances) or distances.min() < 1 or distances.max() >= min(images.shape[1:]):
+        raise ValueError(
+            f"haralick: found distances {distances.tolist()}; expected at least one, each from 1 to "
+            f"{min(images.shape[1:]) - 1} for images of {images.shape[1]} x {images.shape[2]} pixels."
+        )
+    out = np.empty((len(images), 13 * len(distances)))
+    tables = _tables(2 * images.shape[1] * images.shape[2])
+    starts = range(0, len(images), CHUNK)
+    jobs = min(n_jobs or os.cpu_count(), max(len(starts), 1))
+    # Threads suffice: the kernel holds no lock of the interpreter.
+    Parallel(jobs, prefer="threads")(
+        delayed(_kernel)(images[start : start + CHUNK], distances, *tables, out[start : start + CHUNK])
+        for start in starts
+    )
+    return out
+
+
+def _tables(most):
+    """Make the tables c log2 c for counts up to `most`, and 1 / (1 + d^2) for differences of grey levels."""
+    count = np.arange(most + 1, dtype=np.float64)
+    count[1:] *= np.log2(count[1:])
+    return count, 1.0 / (1.0 + np.arange(LEVELS, dtype=np.float64) ** 2)
+
+
+@njit(cache=True, nogil=True)
+def _kernel(images, distances, clog, closeness, out):
+    """Fill `out` (N, 13 * D) for a piece of images; all scratch memory is made once."""
+    n, height, width = images.shape
+    pairs = np.zeros(LEVELS * LEVELS, np.int32)  # counts of unordered pairs, darker level first
+    level = np.empty(LEVELS, np.int64)
+    plus = np.empty(2 * LEVELS, np.int64)
+    minus = np.empty(LEVELS, np.int64)
+    row_step = np.array((0, 1, 1, 1))
+    column_step = np.array((1, 1, 0, -1))
+    for i in range(n):
+        image = images[i]
+        for d in range(len(distances)):
+            sums = out[i, 13 * d : 13 * d + 13]
+            sums[:] = 0.0
+            for direction in range(4):
+                dr = row_step[direction] * distances[d]
+                dc = column_step[direction] * distances[d]
+                level[:] = 0
+                plus[:] = 0
+                minus[:] = 0
+                first, last = max(0, -dc), min(width, width - dc)
+                for r in range(height - dr):
+                    for c in range(first, last):
+                        a, b = np.int64(image[r, c]), np.int64(image[r + dr, c + dc])
+                        low, high = min(a, b), max(a, b)
+                        pairs[low * LEVELS + high] += 1
+                        level[a] += 1
+                        level[b] += 1
+                        plus[a + b] += 1
+                        minus[high - low] += 1
+                # Each ordered pair counts twice in the symmetric matrix: once as (a, b), once as (b, a).
+                total = 2 * (height - dr) * (last - first)
+                squares, entropy = np.int64(0), 0.0
+                for r in range(height - dr):
+                    for c in range(first, last):
+                        a, b = np.int64(image[r, c]), np.int64(image[r + dr, c + dc])
+                        at = min(a, b) * LEVELS + max(a, b)
+                        count = np.int64(pairs[at])
+                        if count:
+                            if a == b:
+                                squares += 4 * count * count
+                                entropy += clog[2 * count]
+                            else:
+                                squares += 2 * count * count
+                                entropy += 2.0 * clog[count]
+                            pairs[at] = 0
+                _add_features(level, plus, minus, squares, entropy, total, clog, closeness, sums)
+            sums /= 4.0
+
+
+@njit(cache=True, nogil=True)
+def _add_features(level, plus, minus, squares, entropy, total, clog, closeness, sums):
+    """Add the 13 features of one direction to `sums`, from counts that add up to `total` (plus, minus: to half)."""
+    bits = np.log2(total)
+    mean, second, marginal = np.int64(0), np.int64(0), 0.0
+    for k in range(LEVELS):
+        mean += k * level[k]
+        second += k * k * level[k]
+        marginal += clog[level[k]]
+    contrast, inverse, difference, difference_squares = np.int64(0), 0.0, 0.0, 0.0
+    for k in range(LEVELS):
+        count = 2 * minus[k]
+        contrast += k * k * count
+        inverse += closeness[k] * count
+        difference += clog[count]
+        difference_squares += np.float64(count) * np.float64(count)
+    added, added_second = 0.0, np.int64(0)
+    for k in range(2 * LEVELS):
+        count = 2 * plus[k]
+        added += clog[count]
+        added_second += k * k * count
+    h = bits - entropy / total
+    hx = bits - marginal / total
+    hxy = 2.0 * hx
+    mu = mean / total
+    # Whole numbers up to here, so that nothing cancels: n^2 times the variance and the covariance.
+    spread = total * second - mean * mean
+    product = (added_second - contrast) // 4
+    covariance = total * product - mean * mean
+    sums[0] += np.float64(squares) / total / total
+    sums[1] += contrast / total
+    sums[2] += np.float64(covariance) / np.float64(spread) if spread > 0 else 1.0
+    sums[3] += np.float64(spread) / total / total
+    sums[4] += inverse / total
+    sums[5] += 2.0 * mu
+    sums[6] += np.float64(total * added_second - 4 * mean * mean) / total / total
+    sums[7] += bits - added / total
+    sums[8] += h
+    sums[9] += difference_squares / total / total / LEVELS - 1.0 / LEVELS / LEVELS
+    sums[10] += bits - difference / total
+    sums[11] += (h - hxy) / hx if hx > 0 else h - hxy
+    sums[12] += np.sqrt(max(0.0, 1.0 - np.exp(-2.0 * (hxy - h))))

@@ -1,0 +1,180 @@
+"""Read a split from an HDF5 file of the release (protocol: keys `data` and `labels`, others optional)."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from coos_helpers.errors import DataError
+
+SUFFIXES = (".hdf5", ".h5", ".hdf")
+
+#: Cells read at once where a file is looked through whole: 64 MiB of float64.
+BLOCK = 1024
+
+#: Runs of wanted cells closer than this are read in one piece: a seek costs more than a few cells.
+GAP = 16
+
+
+def read_parts(path):
+    """Take a split's parts out of a file, checked for shape, type and length.
+
+    Returns
+    -------
+    dict with `labels` (N,), `plate` and `well` ((N,) or None), `class_names` (list of str or None), `source` (str or
+    None) and `read`, a function from sorted indices (n,) to images (n, 2, 64, 64) uint16.
+
+    Raises
+    ------
+    DataError : whatever keeps the file from being a split.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            data, labels = (_dataset(path, file, key) for key in ("data", "labels"))
+            _check_data(path, data)
+            if labels.shape[:1] != data.shape[:1]:
+                raise DataError(
+                    path,
+                    f"{data.shape[0]} images beside labels of shape {labels.shape}",
+                    "one label for each image",
+                    "The file was not written to its end, or joined from two: fetch or make it again.",
+                )
+            parts = {
+                "labels": np.asarray(labels[()]),
+                "plate": file["plate"][()] if "plate" in file else None,
+                "well": file["well"][()] if "well" in file else None,
+                "class_names": _names(path, file.attrs.get("class_names")),
+                "source": _text(file.attrs.get("source")),
+                "read": _Reader(Path(path)),
+            }
+            dtype = data.dtype
+    except DataError:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            path,
+            f"a file that cannot be read ({_first_line(error)})",
+            "a whole HDF5 file",
+            "It is damaged, cut short, locked or no HDF5 file: fetch or make it again.",
+        ) from error
+    if dtype != np.uint16:
+        stat = Path(path).stat()
+        _check_values(Path(path), len(parts["labels"]), stat.st_size, stat.st_mtime_ns)
+    return parts
+
+
+class _Reader:
+    """Read cells by index; the file is opened anew each time, so a reader may travel between processes."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, indices):
+        try:
+            with h5py.File(self.path, "r") as file:
+                raw = _read_runs(file["data"], indices)
+        except (OSError, RuntimeError, KeyError) as error:
+            raise DataError(
+                self.path,
+                f"cells {indices[0]} to {indices[-1]} unreadable ({_first_line(error)})",
+                "whole images",
+                "The file is damaged or was changed while in use: fetch or make it again.",
+            ) from error
+        return as_uint16(self.path, raw, indices)
+
+
+def as_uint16(path, raw, indices):
+    """Convert raw images to uint16, or say which cell would lose information."""
+    if raw.dtype == np.uint16:
+        return raw.astype(np.uint16, copy=False)  # native byte order
+    with np.errstate(invalid="ignore"):
+        images = raw.astype(np.uint16)
+    wrong = images != raw
+    if wrong.any():
+        at = np.unravel_index(np.argmax(wrong), wrong.shape)
+        value = raw[at]
+        kind = "not a number" if np.isnan(value) else "not a 16-bit count"
+        raise DataError(
+            path,
+            f"the pixel value {value} ({kind}) in cell {indices[at[0]]}",
+            "whole camera counts from 0 to 65535",
+            "Store the raw 16-bit counts; rescaled or filtered images have lost what the chapters need.",
+        )
+    return images
+
+
+def _read_runs(data, indices):
+    """Read sorted, unique indices in as few contiguous pieces as is sensible."""
+    raw = np.empty((len(indices), *data.shape[1:]), data.dtype)
+    gaps = np.flatnonzero(np.diff(indices) > GAP) + 1
+    for run in np.split(np.arange(len(indices)), gaps):
+        first, last = indices[run[0]], indices[run[-1]]
+        if last - first + 1 == len(run):
+            data.read_direct(raw, np.s_[first : last + 1], np.s_[run[0] : run[-1] + 1])
+        else:
+            raw[run] = data[first : last + 1][indices[run] - first]
+    return raw
+
+
+@lru_cache(maxsize=64)
+def _check_values(path, count, size, modified):
+    """Look once through a file whose type could hold more than uint16; remembered while the file stays as it is."""
+    reader = _Reader(path)
+    for start in range(0, count, BLOCK):
+        reader(np.arange(start, min(start + BLOCK, count)))
+
+
+def _dataset(path, file, key):
+    """Find a data set, or say which keys there are instead."""
+    found = file.get(key)
+    if isinstance(found, h5py.Dataset):
+        return found
+    keys = ", ".join(sorted(file)) or "none"
+    raise DataError(
+        path,
+        f"a group called `{key}`" if found is not None else f"the keys {keys}, without `{key}`",
+        "the data sets `data` (N, 2, 64, 64) and `labels` (N,)",
+        "This is no file of the release, or its keys have other names: rename them.",
+    )
+
+
+def _check_data(path, data):
+    """Refuse images of another shape, or of a type that cannot hold 16-bit counts."""
+    if data.ndim != 4 or data.shape[1:] != (2, 64, 64):
+        expected = "shape (N, 2, 64, 64): cell, channel, row, column"
+        if data.ndim == 4 and data.shape[1:] == (64, 64, 2):
+            remedy = "The channels stand last: write data.transpose(0, 3, 1, 2)."
+        elif data.ndim == 4 and data.shape[0] == 2 and data.shape[2:] == (64, 64):
+            remedy = "The channels stand first: write data.transpose(1, 0, 2, 3)."
+        else:
+            remedy = "Store both channels of 64 x 64 pixels for each cell."
+        raise DataError(path, f"`data` of shape {data.shape}", expected, remedy)
+    kind, size = data.dtype.kind, data.dtype.itemsize
+    if not ((kind == "u" and size >= 2) or (kind in "if" and size >= 4)):
+        raise DataError(
+            path,
+            f"`data` of type {data.dtype}",
+            "a type that holds every 16-bit count: uint16, a wider integer, float32 or float64",
+            f"{data.dtype} loses counts: store the raw images as uint16.",
+        )
+
+
+def _names(path, names):
+    """Read the class names as a list of str."""
+    if names is None:
+        return None
+    names = np.asarray(names)
+    if names.ndim != 1 or names.dtype.kind not in "OSU":
+        raise DataError(
+            path, f"a class_names attribute {names!r}", "a list of names", "Store one string for each class, in order."
+        )
+    return [_text(name) for name in names]
+
+
+def _text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else None if value is None else str(value)
+
+
+def _first_line(error):
+    return str(error).strip("'\"").splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,109 @@
+"""Figures and tables that more than one chapter draws, all on white and readable without colour."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from coos_helpers import rescale
+
+#: Okabe and Ito's colours, which colour-blind readers can tell apart; each split has a marker of its own as well.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7F7F7F", "#000000", "#F0E442", "#882255")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+
+
+def style():
+    """Set what all figures share; call it once at the top of a chapter."""
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": False,
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "legend.frameon": False,
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+        }
+    )
+
+
+def sign(figure, caption):
+    """Write the data and profile behind a figure under it, so that the picture never travels without them."""
+    figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, color="0.35")
+
+
+def table(frame, caption, formats=None):
+    """Show a data frame with its caption, numbers as `formats` says (dict from column to format); a pandas Styler."""
+    shown = frame.style.hide(axis="index").set_caption(caption)
+    return shown.format(formats or {}, na_rep="–", precision=1)
+
+
+def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):
+    """Draw cells in a grid, each stretched by itself.
+
+    Parameters
+    ----------
+    images : a list for each row, of (64, 64) images, (64, 64, 3) colours, or None where there is no cell.
+    rows, columns : their titles.
+    caption : of the run, from `profiles.caption`.
+    size : inches a cell.
+    stretch : the rescaling to [0, 1]; None shows values in [0, 1] as they are.
+    """
+    shape = (len(rows), len(columns))
+    figure, axes = plt.subplots(*shape, figsize=(size * shape[1] + 1.2, size * shape[0] + 0.5), squeeze=False)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    for r, name in enumerate(rows):
+        for c, title in enumerate(columns):
+            ax = axes[r, c]
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            image = images[r][c]
+            if image is None:
+                ax.text(0.5, 0.5, "no cell", ha="center", va="center", fontsize=8, transform=ax.transAxes)
+            else:
+                ax.imshow(stretch(image) if stretch else image, vmin=0, vmax=1)
+            if r == 0:
+                ax.set_title(title, fontsize=9)
+            if c == 0:
+                ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    sign(figure, caption)
+    return figure
+
+
+def by_split(frame, splits, caption):
+    """Draw balanced error (percent) against splits, a line for each row of `predictions.errors`."""
+    figure, ax = plt.subplots(figsize=(6.4, 3.6))
+    for number, (_, row) in enumerate(frame.iterrows()):
+        ax.plot(splits, row[splits], marker=MARKERS[number % len(MARKERS)], label=f"{row['features']}, {row['model']}")
+    ax.set(ylabel="balanced error (%)", ylim=(0, None))
+    ax.axvspan(-0.3, 0.3, color="0.93", zorder=0)
+    ax.margins(x=0.06)
+    ax.legend(loc="upper left", fontsize=8)
+    sign(figure, caption)
+    return figure
+
+
+def plain_log(ax):
+    """Label a logarithmic y axis with plain numbers at 1, 2 and 5 times each power of ten."""
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}"):
+    """Draw a matrix with its numbers written in; NaN stays white and is marked with a dash."""
+    picture = ax.imshow(np.ma.masked_invalid(values), vmin=low, vmax=high, cmap=cmap, aspect="auto")
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    for (r, c), value in np.ndenumerate(values):
+        shade = picture.cmap(picture.norm(value))[:3] if np.isfinite(value) else (1, 1, 1)
+        dark = np.dot(shade, (0.3, 0.59, 0.11)) < 0.5
+        text = form.format(value) if np.isfinite(value) else "–"
+        ax.text(c, r, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
+    return picture

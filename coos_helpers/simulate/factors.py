@@ -1,0 +1,105 @@
+"""The named causes by which cells and pictures differ, and the experiment that draws their values.
+
+Every factor has a centre and random effects at three levels: day (one plate is one day), well and cell. What makes
+one part of the release unlike another are three fixed displacements: `border` (a well at the plate's edge dries and
+warms, Caicedo et al. 2017), `later` (months of drift between the training plates and those of test3) and
+`abroad` (test4: another laboratory with another microscope). Nothing else tells a split from another, and no effect
+knows the class. The sizes are plausible choices, not measurements.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Factor(NamedTuple):
+    """One named cause of variation.
+
+    scale: "log" (effects multiply by exp(effect)) or "add" (effects are added, in the unit).
+    centre: the value where all effects are 0. day, well, cell: standard deviations of the random effects.
+    border, later, abroad: fixed displacements. meaning: what the factor does, for the file and the book.
+    """
+
+    name: str
+    unit: str
+    scale: str
+    centre: float
+    day: float
+    well: float
+    cell: float
+    border: float
+    later: float
+    abroad: float
+    meaning: str
+
+
+FACTORS = tuple(
+    Factor(*row)
+    for row in (
+        # --- biology: what the cell is -------------------------------------------------------------------------
+        ("cell_radius", "um", "log", 10.0, 0.02, 0.02, 0.11, 0.02, 0.04, -0.04, "radius of the cell's outline"),
+        ("elongation", "1", "log", 1.25, 0.02, 0.02, 0.15, 0.02, 0.04, -0.02, "long by short axis of the cell"),
+        ("nucleus_radius", "um", "log", 4.8, 0.01, 0.01, 0.07, 0.0, 0.01, -0.01, "nuclear radius after division"),
+        ("crowding", "1", "log", 1.0, 0.10, 0.10, 0.30, -0.15, 0.10, -0.20, "relative number of neighbours"),
+        ("expression", "1", "log", 1.0, 0.12, 0.15, 0.70, -0.08, -0.15, 0.15, "relative amount of the protein"),
+        ("diffuse", "logit", "add", 0.0, 0.15, 0.10, 0.70, 0.08, 0.50, -0.35, "log odds of protein off its place"),
+        ("organelle_number", "1", "log", 1.0, 0.08, 0.06, 0.30, -0.05, -0.20, -0.05, "relative organelle number"),
+        ("organelle_size", "1", "log", 1.0, 0.04, 0.03, 0.15, 0.0, 0.06, 0.06, "relative organelle width"),
+        ("mesh", "um", "log", 1.15, 0.05, 0.03, 0.12, 0.0, 0.08, -0.06, "spacing of the ER's tubules"),
+        ("reach", "1", "log", 1.0, 0.06, 0.05, 0.22, -0.03, -0.04, -0.15, "how far from the nucleus organelles lie"),
+        ("sidedness", "logit", "add", 0.0, 0.15, 0.10, 0.80, 0.05, -0.25, 0.45, "gathering on one nuclear side"),
+        ("length", "1", "log", 1.0, 0.06, 0.05, 0.25, -0.06, -0.12, -0.08, "relative length of threads, ribbons"),
+        ("stain", "1", "log", 1.0, 0.04, 0.05, 0.20, 0.0, 0.08, -0.10, "relative nuclear dye"),
+        ("chromatin", "1", "log", 1.0, 0.03, 0.03, 0.20, 0.0, 0.03, 0.03, "relative contrast of the chromatin"),
+        # --- technique: how the picture was taken --------------------------------------------------------------
+        ("focus", "um", "add", 0.0, 0.10, 0.10, 0.30, 0.08, 0.35, -0.15, "distance of the cell from the focal plane"),
+        ("psf", "um", "log", 0.135, 0.02, 0.01, 0.01, 0.0, 0.04, 0.18, "deviation of the PSF in focus"),
+        ("leak", "1", "log", 0.10, 0.06, 0.05, 0.15, 0.05, 0.25, 0.35, "light from above and below past the disk"),
+        ("exposure", "1", "log", 1.0, 0.05, 0.03, 0.0, 0.0, -0.12, 0.20, "relative light times exposure time"),
+        ("background", "photon", "log", 14.0, 0.07, 0.06, 0.12, 0.05, 0.20, 0.30, "medium and plastic, per pixel"),
+        ("falloff", "1", "log", 0.18, 0.08, 0.0, 0.0, 0.0, 0.10, 0.40, "light missing at the field's corner"),
+        ("crosstalk", "1", "log", 0.02, 0.10, 0.0, 0.0, 0.0, 0.15, 0.60, "nuclear dye seen in the protein channel"),
+        ("chromatic_x", "um", "add", 0.06, 0.03, 0.0, 0.0, 0.0, 0.0, -0.10, "shift of channel 1 to the right"),
+        ("chromatic_y", "um", "add", -0.04, 0.03, 0.0, 0.0, 0.0, 0.0, 0.08, "shift of channel 1 downwards"),
+        ("pixel", "um", "log", 0.323, 0.0, 0.0, 0.0, 0.0, 0.0, -0.06, "edge of a camera pixel in the cell"),
+        ("efficiency", "electron/photon", "log", 0.65, 0.0, 0.0, 0.0, 0.0, 0.0, -0.10, "quantum efficiency"),
+        ("gain", "count/electron", "log", 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.35, "counts per electron"),
+        ("offset", "count", "add", 100.0, 1.5, 0.0, 0.0, 0.0, 2.0, 40.0, "counts without light"),
+        ("read_noise", "electron", "log", 6.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.35, "deviation of the read-out"),
+        ("hot", "1", "log", 6e-6, 0.0, 0.0, 0.0, 0.0, 0.3, 0.5, "chance that a pixel is hot"),
+    )
+)
+NAMES = tuple(factor.name for factor in FACTORS)
+INDEX = {name: i for i, name in enumerate(NAMES)}
+_CENTRE, _DAY, _WELL, _CELL, _BORDER, _LATER, _ABROAD = (
+    np.array([getattr(factor, level) for factor in FACTORS])
+    for level in ("centre", "day", "well", "cell", "border", "later", "abroad")
+)
+_LOG = np.array([factor.scale == "log" for factor in FACTORS])
+_DAY_KEY, _WELL_KEY, _CELL_KEY = 1, 2, 3  # keep the generators of the three levels apart
+
+
+def well_effects(seed, plate, position, border, later, abroad):
+    """Draw what all cells of one well share: its day's and its own effects, and the displacements it is under.
+
+    seed, plate, position: integers that name the run, the plate and the well on it. border, later, abroad: whether the
+    well lies at the border, is of the late experiments, is under the second microscope. Returns (F,) float64 in the
+    factors' own scales (logarithms where `scale` is "log").
+    """
+    day = np.random.default_rng([seed, _DAY_KEY, plate]).standard_normal(len(FACTORS))
+    well = np.random.default_rng([seed, _WELL_KEY, plate, position]).standard_normal(len(FACTORS))
+    return _DAY * day + _WELL * well + border * _BORDER + later * _LATER + abroad * _ABROAD
+
+
+def cell_values(effects, rng):
+    """Draw one cell's factor values.
+
+    effects: (F,) from `well_effects`. rng: the cell's own generator. Returns (F,) float64 in the units of `FACTORS`.
+    """
+    total = effects + _CELL * rng.standard_normal(len(FACTORS))
+    return np.where(_LOG, _CENTRE * np.exp(np.where(_LOG, total, 0.0)), _CENTRE + total)
+
+
+def cell_generator(seed, split, plate, position, index):
+    """Return the generator of one cell, the same whatever is drawn before, beside or after it."""
+    return np.random.default_rng([seed, _CELL_KEY, split, plate, position, index])

@@ -1,0 +1,149 @@
+"""The simulated release as files: five splits in COOS-7's format, written once, kept when finished."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from tqdm import tqdm
+
+from coos_helpers.simulate.factors import FACTORS, well_effects
+from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
+
+BATCH = 64  # cells that one task draws: 1 MiB of pictures
+PLACE = (("cell_cycle", "1"), ("field_x", "1"), ("field_y", "1"))  # truths that are not factors
+
+
+def simulate(out, scale=1.0, seed=0, progress=True):
+    """Write a simulated release into the folder `out`: COOSsim_training.hdf5, COOSsim_test1.hdf5 ... test4.
+
+    scale: how many cells, relative to COOS-7's 132,209; wells and plates stay the same. seed: integer, 0 or more; the
+    same seed gives the same cells. progress: show a progress bar on stderr. Returns the folder as a Path.
+
+    Each file has `data` (N, 2, 64, 64) uint16 (channel 0 protein, channel 1 nucleus), `labels` (N,) int64, `plate` and
+    `well` (N,) byte strings, and the attributes `class_names` and `source`. The group `truth` keeps each cell's factor
+    values, one (N,) float32 data set per factor with its unit and meaning.
+
+    A split that is already there, finished and of the same scale, seed and simulator is left alone, so a run that was
+    stopped goes on. ValueError where an argument cannot be used, with what was got and what was expected.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; it must be an integer, 0 or more")
+    if isinstance(scale, bool) or not isinstance(scale, int | float | np.integer | np.floating):
+        raise ValueError(f"scale is {scale!r}; it must be a number, such as 0.1 for a tenth of COOS-7's cells")
+    seed, scale = int(seed), float(scale)
+    wells = layout(scale, seed)
+    out = _folder(out)
+    mark = {"scale": scale, "seed": seed, "simulator": source_digest()}
+    missing = [split for split in SPLITS if not _finished(_path(out, split), mark)]
+    total = sum(well.cells for split in missing for well in wells[split])
+    with tqdm(total=total, unit="cell", disable=not (progress and missing)) as bar:
+        for split in missing:
+            bar.set_description(f"simulate {split}")
+            write_split(_path(out, split), wells[split], seed, mark, advance=bar.update)
+    return out
+
+
+def write_split(path, wells, seed, mark, advance=lambda cells: None, jobs=None, batch=BATCH):
+    """Write one split, under another name until it is complete.
+
+    wells: list of `layout.Well`. mark: attributes that identify the run. advance: called with the number of cells
+    written. jobs, batch: threads and cells per task, neither of which changes a cell.
+    """
+    part = path.with_name(f".{path.name}.part")
+    tasks = [(well, first, min(batch, well.cells - first)) for well in wells for first in range(0, well.cells, batch)]
+    # Threads suffice: the drawing is compiled and lets go of the interpreter's lock, and nothing has to be copied.
+    draw = Parallel(n_jobs=jobs or cpu_count(), prefer="threads", return_as="generator")
+    try:
+        with h5py.File(part, "w") as file:
+            sets = _create(file, wells, mark)
+            row = 0
+            for counts, truth in draw(delayed(_draw_batch)(seed, *task) for task in tasks):
+                rows = slice(row, row + len(counts))
+                sets["data"][rows] = counts
+                for name, column in zip(sets["truth"], truth.T, strict=True):
+                    sets["truth"][name][rows] = column
+                row = rows.stop
+                advance(len(counts))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def source_digest():
+    """Return a digest of the simulator's own source code: another simulator draws other cells."""
+    digest = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.name.encode() + b"\0" + module.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _draw_batch(seed, well, first, cells):
+    """Draw cells first .. first + cells - 1 of one well: counts (n, 2, 64, 64) uint16, truth (n, F + 3) float32."""
+    # Imported here, as it loads the compiler: a finished release is recognised without it.
+    from coos_helpers.simulate.experiment import draw_cell
+
+    split = SPLITS[well.split]
+    effects = well_effects(seed, well.plate, well.position, well.border, split == "test3", split == "test4")
+    counts = np.empty((cells, 2, 64, 64), np.uint16)
+    truth = np.empty((cells, len(FACTORS) + len(PLACE)), np.float32)
+    for i in range(cells):
+        counts[i], values, place = draw_cell(
+            seed, well.split, well.label, well.plate, well.position, first + i, effects
+        )
+        truth[i] = (*values, *place)
+    return counts, truth
+
+
+def _create(file, wells, mark):
+    """Lay out a split's file; what is known without drawing is written at once."""
+    cells = [well.cells for well in wells]
+    n = sum(cells)
+    file.attrs["class_names"] = list(CLASS_NAMES)
+    file.attrs["source"] = (
+        f"simulated cells (coos_helpers.simulate, scale={mark['scale']}, seed={mark['seed']}); not COOS-7"
+    )
+    for key, value in mark.items():
+        file.attrs[key] = value
+    file["labels"] = np.repeat([well.label for well in wells], cells).astype(np.int64)
+    file["plate"] = np.repeat([well.plate_name for well in wells], cells).astype("S")
+    file["well"] = np.repeat([well.name for well in wells], cells).astype("S")
+    data = file.create_dataset(
+        "data", (n, 2, 64, 64), np.uint16, chunks=(min(n, 32), 2, 64, 64), compression="gzip",
+        compression_opts=1, shuffle=True,
+    )  # fmt: skip
+    truth = {}
+    for name, unit, meaning in [(f.name, f.unit, f.meaning) for f in FACTORS] + [(n, u, "") for n, u in PLACE]:
+        truth[name] = file.create_dataset(f"truth/{name}", (n,), np.float32)
+        truth[name].attrs["unit"] = unit
+        truth[name].attrs["meaning"] = meaning
+    return {"data": data, "truth": truth}
+
+
+def _path(out, split):
+    return out / f"COOSsim_{split}.hdf5"
+
+
+def _finished(path, mark):
+    """Say whether a split's file is there, whole and of this run's kind."""
+    try:
+        with h5py.File(path, "r") as file:
+            return all(file.attrs.get(key) == value for key, value in mark.items())
+    except OSError:
+        return False
+
+
+def _folder(out):
+    """Return `out` as a folder that can be written to, made if it was not there."""
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError(f"{out}: a file is in the way; give a folder for the simulated release") from None
+    except OSError as error:
+        raise ValueError(f"{out}: this folder cannot be made ({error.strerror}); give another one") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise ValueError(f"{out}: this folder cannot be written to; give another one")
+    return out

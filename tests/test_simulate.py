@@ -1,0 +1,316 @@
+"""What must hold of the simulated release: its layout, its cells' independence of how they were made, its silence."""
+
+import threading
+
+import h5py
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from coos_helpers import data
+from coos_helpers.simulate import release, simulate
+from coos_helpers.simulate.factors import FACTORS, INDEX, well_effects
+from coos_helpers.simulate.layout import CLASS_NAMES, COUNTS, SPLITS, layout, minimum_scale
+
+SCALE, SEED = 0.01, 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return simulate(tmp_path_factory.mktemp("simulated"), scale=SCALE, seed=SEED, progress=False)
+
+
+@pytest.fixture(scope="module")
+def splits(folder):
+    read = {}
+    for split in SPLITS:
+        with h5py.File(folder / f"COOSsim_{split}.hdf5") as file:
+            read[split] = {key: file[key][:] for key in ("data", "labels", "plate", "well")}
+            read[split]["truth"] = {name: file["truth"][name][:] for name in file["truth"]}
+            read[split]["attrs"] = dict(file.attrs)
+    return read
+
+
+# --- layout: nothing is drawn ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_full_scale_has_table_2s_counts(seed):
+    wells = layout(1.0, seed)
+    assert {split: sum(well.cells for well in wells[split]) for split in SPLITS} == COUNTS
+    assert sum(COUNTS.values()) == 132209
+
+
+def test_every_class_has_7_plates_and_56_wells_and_8_wells_a_plate():
+    wells = layout()
+    for label in range(7):
+        seats = {(w.plate, w.position) for split in SPLITS for w in wells[split] if w.label == label}
+        plates = [plate for plate, _ in seats]
+        assert len(seats) == 56
+        assert len(set(plates)) == 7
+        assert all(plates.count(plate) == 8 for plate in set(plates))
+        home = {w.plate for w in wells["training"] if w.label == label}
+        assert len(home) == 4
+        assert home == {w.plate for w in wells["test2"] if w.label == label}
+        assert len({w.plate for w in wells["test3"] if w.label == label} - home) == 2
+        assert len({w.plate for w in wells["test4"] if w.label == label} - home) == 1
+
+
+def test_no_well_is_in_two_groups_and_none_holds_two_classes():
+    wells = layout()
+    groups = [wells["training"] + wells["test1"], wells["test2"], wells["test3"], wells["test4"]]
+    seats = [{(w.plate, w.position) for w in group} for group in groups]
+    assert sum(map(len, seats)) == len(set.union(*seats)) == 7 * 56
+    assert len({(w.plate, w.position, w.label) for group in groups for w in group}) == 7 * 56
+    assert {(w.plate, w.position) for w in wells["training"]} == {(w.plate, w.position) for w in wells["test1"]}
+
+
+def test_test2_stands_at_the_border_and_the_rest_inside():
+    for split, group in layout().items():
+        for well in group:
+            row, column = well.name[0], int(well.name[1:])
+            border = row in "AP" or column in (1, 24)
+            assert border == well.border == (split == "test2")
+            assert "A" <= row <= "P" and 1 <= column <= 24
+
+
+def test_classes_differ_in_number_but_little():
+    cells = np.zeros(7)
+    for well in layout()["training"]:
+        cells[well.label] += well.cells
+    assert len(set(cells)) > 1
+    assert cells.max() < 1.4 * cells.min()
+
+
+def test_a_smaller_scale_keeps_wells_and_rounds_counts():
+    small, full = layout(0.1), layout()
+    for split in SPLITS:
+        assert [w[:5] for w in small[split]] == [w[:5] for w in full[split]]
+        assert sum(w.cells for w in small[split]) == round(0.1 * COUNTS[split])
+
+
+def test_the_smallest_scale_leaves_no_class_without_cells():
+    wells = layout(minimum_scale())
+    assert min(w.cells for w in wells["training"]) >= 1
+    for split in SPLITS:
+        assert {w.label for w in wells[split] if w.cells} == set(range(7))
+
+
+def test_displacements_act_only_where_they_are_meant_to():
+    home = well_effects(0, 2, 30, False, False, False)
+    names = {f.name: f for f in FACTORS}
+    for kind, where in (("border", (1, 0, 0)), ("later", (0, 1, 0)), ("abroad", (0, 0, 1))):
+        moved = well_effects(0, 2, 30, *where) - home
+        for name, i in INDEX.items():
+            assert moved[i] == pytest.approx(getattr(names[name], kind))
+
+
+# --- the files ---------------------------------------------------------------------------------------------------
+
+
+def test_the_files_have_the_releases_format(splits):
+    for split in SPLITS:
+        n = round(SCALE * COUNTS[split])
+        read = splits[split]
+        assert read["data"].shape == (n, 2, 64, 64) and read["data"].dtype == np.uint16
+        assert read["labels"].shape == (n,) and read["labels"].dtype == np.int64
+        assert set(read["labels"]) == set(range(7))
+        assert read["plate"].dtype.kind == read["well"].dtype.kind == "S"
+        assert tuple(read["attrs"]["class_names"]) == CLASS_NAMES
+        assert read["attrs"]["source"].startswith(
+            f"simulated cells (coos_helpers.simulate, scale={SCALE}, seed={SEED})"
+        )
+        assert all(len(column) == n and np.isfinite(column).all() for column in read["truth"].values())
+        assert set(INDEX) < set(read["truth"])
+
+
+def test_the_ordinary_loader_opens_it(folder):
+    opened = data.open_release(folder)
+    assert set(opened) == {"train", "test1", "test2", "test3", "test4"}
+    assert tuple(opened["train"].class_names) == CLASS_NAMES
+
+
+def test_counts_are_those_of_a_camera(splits):
+    for split in SPLITS:
+        images = splits[split]["data"]
+        darkest = np.percentile(images, 0.1)
+        offset = splits[split]["truth"]["offset"].mean()
+        assert 0.5 * offset < darkest < 1.5 * offset
+        assert np.mean(images == 65535) < 1e-4
+        assert images.std(axis=(2, 3)).min() > 3  # nothing without noise
+        assert 150 < images[:, 0].mean() < 2000
+
+
+def test_no_two_cells_are_alike(splits):
+    seen = set()
+    for split in SPLITS:
+        seen |= {image.tobytes() for image in splits[split]["data"]}
+    assert len(seen) == sum(len(splits[split]["data"]) for split in SPLITS)
+
+
+def test_expression_spans_a_decade_within_a_class(splits):
+    for label in range(7):
+        values = splits["training"]["truth"]["expression"][splits["training"]["labels"] == label]
+        low, high = np.percentile(values, [2.5, 97.5])
+        assert high > 7 * low
+
+
+# --- the same cells, however they are made -----------------------------------------------------------------------
+
+
+def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, splits, tmp_path):
+    wells = [w._replace(cells=w.cells + 2) for w in layout(SCALE, SEED)["test2"][:6]]
+    mark = {"scale": SCALE, "seed": SEED, "simulator": "x"}
+    for name, jobs, batch in (("a.hdf5", 1, 2), ("b.hdf5", 2, 64)):
+        release.write_split(tmp_path / name, wells, SEED, mark, jobs=jobs, batch=batch)
+    with h5py.File(tmp_path / "a.hdf5") as a, h5py.File(tmp_path / "b.hdf5") as b:
+        assert np.array_equal(a["data"][:], b["data"][:])
+        for well in wells:
+            there = a["well"][:] == well.name.encode()
+            there &= a["plate"][:] == well.plate_name.encode()
+            here = splits["test2"]["well"] == well.name.encode()
+            here &= splits["test2"]["plate"] == well.plate_name.encode()
+            assert np.array_equal(a["data"][:][there][:-2], splits["test2"]["data"][here])
+
+
+def test_another_seed_gives_other_cells_and_the_same_seed_the_same():
+    well = layout(SCALE, 0)["test4"][0]
+    first, again, other = (release._draw_batch(seed, well, 0, 2)[0] for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_a_finished_release_is_left_alone(folder, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    monkeypatch.setattr(release, "write_split", lambda *_, **__: pytest.fail("drawn again"))
+    simulate(folder, scale=SCALE, seed=SEED, progress=False)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_a_stopped_run_goes_on_and_leaves_no_half_file(tmp_path, monkeypatch):
+    (tmp_path / ".COOSsim_test2.hdf5.part").write_bytes(b"half")
+    (tmp_path / "COOSsim_test3.hdf5").write_bytes(b"cut off")
+    drawn, write_split, draw_batch = [], release.write_split, release._draw_batch
+
+    def note(path, *args, **kwargs):
+        drawn.append(path.name)
+        write_split(path, *args, **kwargs)
+
+    def stop(seed, well, first, cells):
+        if SPLITS[well.split] == "test2" and threading.active_count():
+            raise KeyboardInterrupt
+        return draw_batch(seed, well, first, cells)
+
+    monkeypatch.setattr(release, "write_split", note)
+    monkeypatch.setattr(release, "_draw_batch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(tmp_path, scale=0.005, seed=1, progress=False)
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert set(kept) == {"COOSsim_training.hdf5", "COOSsim_test1.hdf5", "COOSsim_test3.hdf5"}
+    monkeypatch.setattr(release, "_draw_batch", draw_batch)
+    drawn.clear()
+    simulate(tmp_path, scale=0.005, seed=1, progress=False)
+    assert drawn == ["COOSsim_test2.hdf5", "COOSsim_test3.hdf5", "COOSsim_test4.hdf5"]
+    now = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert now["COOSsim_training.hdf5"] == kept["COOSsim_training.hdf5"]
+    assert set(now) == {f"COOSsim_{split}.hdf5" for split in SPLITS}
+
+
+def test_another_scale_seed_or_simulator_is_written_anew(tmp_path):
+    path = tmp_path / "COOSsim_test4.hdf5"
+    mark = {"scale": 0.01, "seed": 0, "simulator": release.source_digest()}
+    release.write_split(path, layout(0.01)["test4"][:1], 0, mark, jobs=1)
+    assert release._finished(path, mark)
+    for key, value in (("scale", 0.02), ("seed", 1), ("simulator", "another")):
+        assert not release._finished(path, mark | {key: value})
+
+
+# --- what must not give the class away ---------------------------------------------------------------------------
+
+
+def _balanced_error(train, test, features):
+    model = make_pipeline(
+        StandardScaler(), OneVsRestClassifier(LogisticRegression(penalty="l1", solver="liblinear"))
+    )
+    model.fit(features(train["data"]), train["labels"])
+    predicted = model.predict(features(test["data"]))
+    return 1 - np.mean([np.mean(predicted[test["labels"] == k] == k) for k in range(7)])
+
+
+def _together(splits, names):
+    return {key: np.concatenate([splits[name][key] for name in names]) for key in ("data", "labels")}
+
+
+def test_brightness_alone_does_not_give_the_class_away(splits):
+    def brightness(images):
+        return np.column_stack([images[:, 0].mean(axis=(1, 2)), images[:, 0].max(axis=(1, 2))])
+
+    test = _together(splits, ["test1", "test2"])
+    assert _balanced_error(splits["training"], test, brightness) > 0.62
+
+
+def test_the_nucleus_alone_does_not_give_the_class_away(splits):
+    def nucleus(images):
+        flat = images[:, 1].reshape(len(images), -1).astype(float)
+        return np.column_stack(
+            [flat.mean(1), flat.std(1), np.percentile(flat, [1, 25, 50, 75, 90, 99], axis=1).T, images[:, 1, 28:36, 28:36].mean((1, 2))]
+        )
+
+    for names in (["test1", "test2"], ["test3"], ["test4"]):
+        assert _balanced_error(splits["training"], _together(splits, names), nucleus) > 0.75
+
+
+def test_cells_and_nuclei_are_drawn_without_knowing_the_class():
+    well = layout(SCALE, 0)["training"][0]
+    truths = [release._draw_batch(0, well._replace(label=label), 0, 1)[1] for label in range(7)]
+    assert all(np.array_equal(truths[0], truth) for truth in truths[1:])
+
+
+def test_proteins_lie_where_they_belong(splits):
+    """Seen against the nucleus channel: the envelope at its rim, cytosol and ER outside of it."""
+    inside = {}
+    for label in (0, 5, 6):
+        images = splits["training"]["data"][splits["training"]["labels"] == label].astype(float)
+        protein, nucleus = images[:, 0], images[:, 1]
+        middle = protein[:, 29:35, 29:35].mean((1, 2)) - np.percentile(protein, 2, axis=(1, 2))
+        bright = np.percentile(protein, 95, axis=(1, 2)) - np.percentile(protein, 2, axis=(1, 2))
+        inside[label] = np.median(middle / bright)
+        assert np.median(nucleus[:, 29:35, 29:35].mean((1, 2)) / nucleus[:, :4, :4].mean((1, 2))) > 2
+    assert inside[0] < 0.5 and inside[6] < 0.5 and inside[5] < 0.9
+
+
+# --- arguments ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [0, -1, 0.001, float("nan"), float("inf"), "0.1", None, True])
+def test_a_scale_that_cannot_be_used_is_named(tmp_path, scale):
+    with pytest.raises(ValueError, match="scale"):
+        simulate(tmp_path, scale=scale)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_smallest_scale_is_stated(tmp_path):
+    with pytest.raises(ValueError, match=f"at least {minimum_scale():.5f}"):
+        simulate(tmp_path, scale=1e-3)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True])
+def test_a_seed_that_cannot_be_used_is_named(tmp_path, seed):
+    with pytest.raises(ValueError, match="seed"):
+        simulate(tmp_path, seed=seed)
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ValueError, match="file is in the way"):
+            simulate(out, scale=0.1)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(release.os, "access", lambda *_: False)
+    with pytest.raises(ValueError, match="cannot be written to"):
+        simulate(tmp_path / "closed", scale=0.1)
