@@ -21,7 +21,7 @@ class Report:
     warnings: list
 
     def text(self):
-        """Describe the release in lines for a terminal."""
+        """Describe the release in lines for a terminal, without the warnings."""
         first = next(iter(self.splits.values()))
         lines = [first.path.parent.name, f"  source   {first.source}", f"  classes  {', '.join(first.class_names)}", ""]
         for split in self.splits.values():
@@ -32,8 +32,6 @@ class Report:
             ]
             lines.append(f"  {split.name:6} {len(split):>7,} cells  {', '.join(places)}  {split.path.name}")
             lines.append(f"         cells a class: {' '.join(map(str, counts))}")
-        if self.warnings:
-            lines += ["", *(f"  warning: {warning}" for warning in self.warnings)]
         return "\n".join(lines)
 
 

@@ -64,7 +64,11 @@ def fit(classifier, features, labels, draws=100, seed=0, progress=True):
         model = random_forest(settings, seed)
     else:
         raise ValueError(f"found the classifier {classifier!r}; expected one of {', '.join(NAMES)}.")
-    return make_pipeline(StandardScaler(), model).fit(features, labels)
+    pipeline = make_pipeline(StandardScaler(), model).fit(features, labels)
+    if classifier == "rf":
+        # On one core the votes are added in one order, and the scores are the same to the last bit in every run.
+        model.set_params(n_jobs=1)
+    return pipeline
 
 
 def knn(n_train):
@@ -121,12 +125,13 @@ def search(features, labels, draws=100, seed=0, progress=True):
 def class_scores(model, features, n_classes):
     """Give a model's probabilities for all K classes, (N, K) float32; 0 for a class that its training set lacked."""
     scores = np.zeros((len(features), n_classes), np.float32)
-    scores[:, model.classes_] = model.predict_proba(features)
+    scores[:, model.classes_] = model.predict_proba(np.asarray(features, np.float64))
     return scores
 
 
 def _checked(features, labels):
-    features, labels = np.asarray(features), np.asarray(labels)
+    # Single precision would cost the standardised features digits where a mean is large beside its spread.
+    features, labels = np.asarray(features, np.float64), np.asarray(labels)
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(
             f"found features of shape {features.shape} and labels of shape {labels.shape}; expected (N, d) and (N,)."

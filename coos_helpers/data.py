@@ -66,7 +66,9 @@ class Split:
         ------
         indices (n,) int64 and images (n, 2, 64, 64) uint16.
         """
-        order = np.arange(len(self)) if order is None else np.asarray(order, np.int64)
+        order = np.arange(len(self)) if order is None else np.asarray(order)
+        if order.dtype.kind not in "iu":
+            raise IndexError(f"found an order of type {order.dtype}; expected the indices of cells, whole numbers.")
         for start in range(0, len(order), size):
             indices = order[start : start + size]
             yield indices, self.images[indices]
@@ -97,10 +99,12 @@ def open_split(path):
         read through once, in bounded memory, since they could hold values that uint16 cannot.
     """
     path = Path(path)
-    if not path.exists():
+    kind = _kind(path)
+    if kind is None:
         raise DataError(path, "nothing there", "an HDF5 file or a folder of TIFF images", "Check the path.")
-    parts = (tiff if path.is_dir() else hdf5).read_parts(path)
-    labels = _labels(path, parts["labels"])
+    parts = (tiff if kind == "folder" else hdf5).read_parts(path)
+    labels = parts["labels"]
+    _check_labels(path, labels)
     class_names = _class_names(path, parts["class_names"])
     outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
     if len(outside):
@@ -110,6 +114,7 @@ def open_split(path):
             f"labels from 0 to {len(class_names) - 1}, one for each of {len(class_names)} classes",
             "Number the classes from 0, or name every class in the file's class_names attribute.",
         )
+    labels = labels.astype(np.int64)
     plate, well = (_places(path, key, parts[key], len(labels)) for key in ("plate", "well"))
     return Split(
         name=split_name(path.name) or (path.name if path.is_dir() else path.stem),
@@ -139,11 +144,11 @@ def open_release(folder):
     DataError : no split is there, two files claim the same split, or the splits do not share their classes.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing there"
+    if (kind := _kind(folder)) != "folder":
+        found = "a file" if kind else "nothing there"
         raise DataError(folder, found, "a folder with a release", "Check the path; open_split opens one file.")
-    paths = {}
-    for path in sorted(folder.iterdir()):
+    paths, entries = {}, tiff.entries(folder)
+    for path in entries:
         if path.suffix.lower() not in hdf5.SUFFIXES and not path.is_dir():
             continue
         if (name := split_name(path.name)) is None:
@@ -159,7 +164,7 @@ def open_release(folder):
     if not paths:
         raise DataError(
             folder,
-            f"no split among {len(list(folder.iterdir()))} entries",
+            f"no split among {len(entries)} entries",
             "files such as COOS7_v1.1_training.hdf5 and COOS7_v1.1_test1.hdf5, or folders of TIFF images so named",
             "Fetch the release with `coos download`, or make one with `coos simulate`.",
         )
@@ -177,8 +182,16 @@ def open_release(folder):
     return release
 
 
-def _labels(path, labels):
-    """Turn a file's labels into int64, or say why they are none."""
+def _kind(path):
+    """Tell a folder from a file; None where nothing is."""
+    try:
+        return "folder" if path.is_dir() else "file" if path.exists() else None
+    except OSError as error:  # a folder on the way may be closed to you, or a name too long
+        raise DataError(path, f"no way there ({error.strerror})", "a readable path", "Check the path.") from error
+
+
+def _check_labels(path, labels):
+    """Refuse what is no whole number for each cell."""
     if labels.ndim != 1:
         raise DataError(
             path,
@@ -195,7 +208,6 @@ def _labels(path, labels):
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.rint(labels)).all()):
         bad = np.flatnonzero(~(np.isfinite(labels) & (labels == np.rint(labels))))[0]
         raise DataError(path, f"label {labels[bad]} at cell {bad}", "whole numbers", "Mend or remove that cell.")
-    return labels.astype(np.int64)
 
 
 def _class_names(path, names):

@@ -65,12 +65,14 @@ def haralick(images, distances=(1,), n_jobs=None):
             f"haralick: found images of shape {images.shape} and type {images.dtype}; expected (N, H, W) uint8. "
             "Rescale them first, for example with rescale.to_8bit(rescale.min_max(images))."
         )
-    distances = np.asarray(distances, np.int64).ravel()
-    if not len(distances) or distances.min() < 1 or distances.max() >= min(images.shape[1:]):
+    distances = np.asarray(distances).ravel()
+    whole = len(distances) > 0 and distances.dtype.kind in "iu"
+    if not whole or distances.min() < 1 or distances.max() >= min(images.shape[1:]):
         raise ValueError(
-            f"haralick: found distances {distances.tolist()}; expected at least one, each from 1 to "
+            f"haralick: found distances {distances.tolist()}; expected at least one, each a whole number from 1 to "
             f"{min(images.shape[1:]) - 1} for images of {images.shape[1]} x {images.shape[2]} pixels."
         )
+    distances = distances.astype(np.int64)
     out = np.empty((len(images), 13 * len(distances)))
     tables = _tables(2 * images.shape[1] * images.shape[2])
     starts = range(0, len(images), CHUNK)

@@ -16,6 +16,9 @@ BLOCK = 1024
 #: Runs of wanted cells closer than this are read in one piece: a seek costs more than a few cells.
 GAP = 16
 
+#: What h5py raises for damaged files; a damaged shape can ask for more memory than there is.
+UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
+
 
 def read_parts(path):
     """Take a split's parts out of a file, checked for shape, type and length.
@@ -33,7 +36,7 @@ def read_parts(path):
         with h5py.File(path, "r") as file:
             data, labels = (_dataset(path, file, key) for key in ("data", "labels"))
             _check_data(path, data)
-            if labels.shape[:1] != data.shape[:1]:
+            if (labels.shape or ())[:1] != data.shape[:1]:  # the shape of an empty data space is None
                 raise DataError(
                     path,
                     f"{data.shape[0]} images beside labels of shape {labels.shape}",
@@ -42,8 +45,8 @@ def read_parts(path):
                 )
             parts = {
                 "labels": np.asarray(labels[()]),
-                "plate": file["plate"][()] if "plate" in file else None,
-                "well": file["well"][()] if "well" in file else None,
+                "plate": _places(path, file, "plate", len(data)),
+                "well": _places(path, file, "well", len(data)),
                 "class_names": _names(path, file.attrs.get("class_names")),
                 "source": _text(file.attrs.get("source")),
                 "read": _Reader(Path(path)),
@@ -51,7 +54,7 @@ def read_parts(path):
             dtype = data.dtype
     except DataError:
         raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(
             path,
             f"a file that cannot be read ({_first_line(error)})",
@@ -74,7 +77,7 @@ class _Reader:
         try:
             with h5py.File(self.path, "r") as file:
                 raw = _read_runs(file["data"], indices)
-        except (OSError, RuntimeError, KeyError) as error:
+        except UNREADABLE as error:
             raise DataError(
                 self.path,
                 f"cells {indices[0]} to {indices[-1]} unreadable ({_first_line(error)})",
@@ -130,13 +133,31 @@ def _dataset(path, file, key):
     found = file.get(key)
     if isinstance(found, h5py.Dataset):
         return found
-    keys = ", ".join(sorted(file)) or "none"
-    raise DataError(
-        path,
-        f"a group called `{key}`" if found is not None else f"the keys {keys}, without `{key}`",
-        "the data sets `data` (N, 2, 64, 64) and `labels` (N,)",
-        "This is no file of the release, or its keys have other names: rename them.",
-    )
+    keys = sorted(file)
+    if found is not None:
+        what, remedy = f"a group called `{key}`", "Store the values as one data set under that key."
+    elif key in keys:
+        what, remedy = f"a link called `{key}` that leads nowhere", "Copy what it should lead to into this file."
+    else:
+        what = f"the keys {', '.join(keys) or 'none'}, without `{key}`"
+        remedy = "This is no file of the release, or its keys have other names: rename them."
+    expected = "the data sets `data` (N, 2, 64, 64) and `labels` (N,), and `plate` and `well` (N,) where they are known"
+    raise DataError(path, what, expected, remedy)
+
+
+def _places(path, file, key, count):
+    """Read plates or wells, None where the file has none; of another length only the shape is reported."""
+    if key not in list(file):  # `in` alone overlooks links that lead nowhere
+        return None
+    places = _dataset(path, file, key)
+    if places.shape != (count,):
+        raise DataError(
+            path,
+            f"`{key}` of shape {places.shape} beside {count} images",
+            f"one {key} a cell, shape ({count},)",
+            f"Store a {key} for each cell, or leave the key out.",
+        )
+    return places[()]
 
 
 def _check_data(path, data):
@@ -156,7 +177,7 @@ def _check_data(path, data):
             path,
             f"`data` of type {data.dtype}",
             "a type that holds every 16-bit count: uint16, a wider integer, float32 or float64",
-            f"{data.dtype} loses counts: store the raw images as uint16.",
+            f"Store the raw images as uint16: {data.dtype} loses counts.",
         )
 
 

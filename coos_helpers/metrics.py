@@ -79,3 +79,54 @@ def _whole(name, values):
             "Scores must be turned into classes first, for example by argmax."
         )
     return values.astype(np.int64)
+
+
+def bootstrap_interval(labels, predicted, wells=None, resamples=2000, level=0.95, seed=0):
+    """Say how surely a balanced error is known: a percentile interval from a bootstrap that draws whole wells.
+
+    Cells of a well share its plate, neighbours and focus, so they are not independent; wells of a class are the
+    replicates. From a class's W wells, W - 1 are drawn with replacement, which makes the variance of the mean come
+    out right for few wells, too (Rao and Wu 1988).
+
+    Parameters
+    ----------
+    labels, predicted : (N,) whole numbers.
+    wells : (N,) names of wells, with their plates; None draws cells instead, and the interval is too narrow if cells
+        are clustered.
+    resamples : number of bootstrap samples.
+    level : coverage that is aimed at.
+    seed : of the draws.
+
+    Returns
+    -------
+    (low, high), fractions. A class with a single well shows no variation between wells: it is held fixed, and the
+    interval leaves its uncertainty out.
+
+    Raises
+    ------
+    ValueError : arrays of different length or no cells.
+    """
+    labels, predicted = _whole("labels", labels), _whole("predicted", predicted)
+    if labels.shape != predicted.shape or not len(labels) or (wells is not None and len(wells) != len(labels)):
+        raise ValueError("found arrays of different length, or no cells; expected a label, a prediction, a well each.")
+    rng = np.random.default_rng(seed)
+    clusters = np.arange(len(labels)) if wells is None else np.unique(wells, return_inverse=True)[1]
+    classes = np.unique(labels)
+    mean = np.zeros(resamples)
+    for label in classes:
+        mine = labels == label
+        _, cluster = np.unique(clusters[mine], return_inverse=True)
+        total = np.bincount(cluster)
+        right = np.bincount(cluster, predicted[mine] == label)
+        if len(total) == 1:
+            mean += right[0] / total[0]
+            continue
+        if wells is None:  # every cell its own cluster: the same law, without a matrix of cells by resamples
+            draws = len(total) - 1
+            mean += rng.binomial(draws, right.sum() / len(total), resamples) / draws
+            continue
+        weights = rng.multinomial(len(total) - 1, np.full(len(total), 1 / len(total)), resamples)
+        mean += (weights @ right) / (weights @ total)
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(1 - mean / len(classes), (tail, 100 - tail))
+    return float(low), float(high)

@@ -36,10 +36,21 @@ def sign(figure, caption):
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, color="0.35")
 
 
-def table(frame, caption, formats=None):
-    """Show a data frame with its caption, numbers as `formats` says (dict from column to format); a pandas Styler."""
-    shown = frame.style.hide(axis="index").set_caption(caption)
-    return shown.format(formats or {}, na_rep="–", precision=1)
+def table(frame, title, caption, formats=None):
+    """Show a data frame under a title that ends with the run's caption; a pandas Styler.
+
+    `formats` maps a column to a format, such as `{:.2f}`; other numbers get one decimal.
+    """
+    kept = {column: form for column, form in (formats or {}).items() if column in frame}
+    shown = frame.style.hide(axis="index").set_caption(f"{title} {caption}")
+    return shown.format(precision=1, na_rep="–").format(kept, na_rep="–", subset=list(kept))
+
+
+def boxes(ax, values, names, orientation="vertical"):
+    """Draw a box for each list of values: the middle half, whiskers from 5 to 95 %; lying boxes read downwards."""
+    ax.boxplot(values, orientation=orientation, tick_labels=names, whis=(5, 95), showfliers=False)
+    if orientation == "horizontal" and not ax.yaxis_inverted():
+        ax.invert_yaxis()
 
 
 def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):
@@ -47,13 +58,13 @@ def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):
 
     Parameters
     ----------
-    images : a list for each row, of (64, 64) images, (64, 64, 3) colours, or None where there is no cell.
+    images : for each row, a sequence of (64, 64) images, (64, 64, 3) colours, or None where there is no cell.
     rows, columns : their titles.
     caption : of the run, from `profiles.caption`.
     size : inches a cell.
     stretch : the rescaling to [0, 1]; None shows values in [0, 1] as they are.
     """
-    shape = (len(rows), len(columns))
+    images, shape = list(images), (len(rows), len(columns))
     figure, axes = plt.subplots(*shape, figsize=(size * shape[1] + 1.2, size * shape[0] + 0.5), squeeze=False)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for r, name in enumerate(rows):
@@ -87,11 +98,11 @@ def by_split(frame, splits, caption):
     return figure
 
 
-def plain_log(ax):
-    """Label a logarithmic y axis with plain numbers at 1, 2 and 5 times each power of ten."""
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+def plain_log(axis, subs=(1, 2, 5)):
+    """Label a logarithmic axis (`ax.xaxis` or `ax.yaxis`) with plain numbers at `subs` times each power of ten."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}"):

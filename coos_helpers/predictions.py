@@ -61,7 +61,7 @@ def evaluate(run, release, features, representation, classifier, draws=100, seed
     made_by = store.key(
         features=features,
         labels={name: split.labels for name, split in release.items()},
-        wells={name: split.well_ids for name, split in release.items() if split.well is not None},
+        about={name: [s.class_names, s.source, s.plate, s.well_ids] for name, s in release.items()},
         settings=[run.name, representation, classifier, draws, seed],
         code=store.code_key("predictions"),
     )
@@ -75,7 +75,7 @@ def evaluate(run, release, features, representation, classifier, draws=100, seed
             classifier,
             name,
             split.labels,
-            model.predict(features[name]).astype(np.int64),
+            model.predict(features[name].astype(np.float64)).astype(np.int64),
             classifiers.class_scores(model, features[name], len(split.class_names)),
             split.plate,
             split.well_ids,
@@ -91,20 +91,16 @@ def evaluate(run, release, features, representation, classifier, draws=100, seed
 def save(predictions, path, made_by):
     """Store predictions in one `.npz`, with the key of what made them."""
     parts = asdict(predictions)
-    arrays = {name: parts.pop(name) for name in ARRAYS}
+    arrays = {name: values for name in ARRAYS if (values := parts.pop(name)) is not None}
     with store.atomic(path) as file:
-        np.savez_compressed(
-            file,
-            meta=json.dumps({**parts, "made_by": made_by}),
-            **{name: values for name, values in arrays.items() if values is not None},
-        )
+        np.savez_compressed(file, meta=json.dumps({**parts, "made_by": made_by, "arrays": list(arrays)}), **arrays)
 
 
 def load(path):
     """Read predictions and the key of what made them: `(Predictions, key)`."""
     with np.load(path, allow_pickle=False) as file:
         meta = json.loads(str(file["meta"]))
-        arrays = {name: file[name] if name in file else None for name in ARRAYS}
+        arrays = dict.fromkeys(ARRAYS) | {name: file[name] for name in meta.pop("arrays")}
     made_by = meta.pop("made_by")
     meta["class_names"] = tuple(meta["class_names"])
     return Predictions(**meta, **arrays), made_by
@@ -145,7 +141,7 @@ def _stored(run, release, representation, classifier, made_by):
             found[name], key = load(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except Exception as error:  # zip, zlib, json and numpy raise many kinds for damaged files
             print(f"{path} is damaged ({type(error).__name__}) and will be made again.")
             return None
         if key != made_by:

@@ -93,7 +93,7 @@ def array(kind, key, make):
     if path.exists():
         try:
             return np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError):
+        except Exception:  # numpy raises many kinds for damaged files
             print(f"{path} is damaged and will be made again.")
     made = make()
     with atomic(path) as file:

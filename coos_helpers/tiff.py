@@ -29,13 +29,13 @@ def read_parts(folder):
     DataError : no images, an image without its other channel, folders that are no labels, a damaged `cells.json`.
     """
     pairs = {}
-    for subfolder in sorted(Path(folder).iterdir()):
+    for subfolder in entries(Path(folder)):
         if not subfolder.is_dir() or subfolder.name.startswith("."):
             continue
-        images = [(match, file) for file in subfolder.iterdir() if (match := PATTERN.match(file.name))]
+        images = [(match, file) for file in entries(subfolder) if (match := PATTERN.match(file.name))]
         if not images:
             continue
-        if not subfolder.name.isdigit():
+        if not re.fullmatch(r"[0-9]{1,9}", subfolder.name):
             raise DataError(
                 folder,
                 f"images in a folder called {subfolder.name}",
@@ -77,6 +77,16 @@ def read_parts(folder):
     }
 
 
+def entries(folder):
+    """List a folder in the order of names."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            folder, f"a folder that cannot be read ({error.strerror})", "a readable folder", "Check its permissions."
+        ) from error
+
+
 class _Reader:
     """Read cells by index from pairs of TIFF files."""
 
@@ -116,7 +126,13 @@ def _sidecar(file, count):
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
         total = known["count"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for key in ("class_names", "plate", "well"):
+            values = known.get(key)
+            if values is not None and not (isinstance(values, list) and all(isinstance(v, str) for v in values)):
+                raise ValueError(f"{key} is no list of texts")
+        if not isinstance(known.get("source") or "", str):
+            raise ValueError("source is no text")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             file, f"a file that cannot be read ({error})", "what `coos unpack` wrote", "Unpack the split again."
         ) from error

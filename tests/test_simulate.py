@@ -1,18 +1,13 @@
-"""What must hold of the simulated release: its layout, its cells' independence of how they were made, its silence."""
-
-import threading
+"""What must hold of the simulated release: its layout, its cells' independence of how they were made, its
+silence."""
 
 import h5py
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from coos_helpers import data
+from coos_helpers import classifiers, data
 from coos_helpers.simulate import release, simulate
-from coos_helpers.simulate.factors import FACTORS, INDEX, well_effects
+from coos_helpers.simulate.factors import FACTORS, INDEX, NAMES, shift_sizes, well_effects
 from coos_helpers.simulate.layout import CLASS_NAMES, COUNTS, SPLITS, layout, minimum_scale
 
 SCALE, SEED = 0.01, 3
@@ -34,7 +29,8 @@ def splits(folder):
     return read
 
 
-# --- layout: nothing is drawn ------------------------------------------------------------------------------------
+# --- layout: nothing is drawn
+# ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", [0, 7])
@@ -100,15 +96,39 @@ def test_the_smallest_scale_leaves_no_class_without_cells():
 
 
 def test_displacements_act_only_where_they_are_meant_to():
-    home = well_effects(0, 2, 30, False, False, False)
-    names = {f.name: f for f in FACTORS}
-    for kind, where in (("border", (1, 0, 0)), ("later", (0, 1, 0)), ("abroad", (0, 0, 1))):
-        moved = well_effects(0, 2, 30, *where) - home
-        for name, i in INDEX.items():
-            assert moved[i] == pytest.approx(getattr(names[name], kind))
+    well = layout()["training"][0]
+    home = well_effects(0, well, shift_sizes(None))
+    for kind, changed in (
+        ("border", well._replace(border=True)),
+        ("later", well._replace(split=SPLITS.index("test3"))),
+        ("abroad", well._replace(split=SPLITS.index("test4"))),
+    ):
+        moved = well_effects(0, changed, shift_sizes(None)) - home
+        assert moved == pytest.approx([getattr(factor, kind) for factor in FACTORS])
 
 
-# --- the files ---------------------------------------------------------------------------------------------------
+def test_a_shift_of_0_leaves_nothing_but_a_training_day_and_moves_no_training_well():
+    nothing, usual, twice = (shift_sizes(dict.fromkeys(NAMES, size)) for size in (0, 1, 2))
+    wells = layout()
+    for split in ("test2", "test3", "test4"):
+        for well in wells[split][:40:5]:
+            assert (well.home, well.label) in {(w.plate, w.label) for w in wells["training"]}
+            at_home = well._replace(split=SPLITS.index("training"), border=False)
+            assert well_effects(0, well, nothing) == pytest.approx(well_effects(0, at_home, nothing))
+            steps = [well_effects(0, well, sizes) for sizes in (nothing, usual, twice)]
+            assert steps[2] - steps[1] == pytest.approx(steps[1] - steps[0])
+    well = wells["training"][3]
+    assert well_effects(0, well, nothing) == pytest.approx(well_effects(0, well, twice))
+
+
+def test_a_shift_in_one_factor_leaves_the_others():
+    well = layout()["test4"][0]
+    moved = well_effects(0, well, shift_sizes({"focus": 3})) - well_effects(0, well, shift_sizes(None))
+    assert [name for name in NAMES if moved[INDEX[name]] != 0] == ["focus"]
+
+
+# --- the files
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_the_files_have_the_releases_format(splits):
@@ -158,14 +178,15 @@ def test_expression_spans_a_decade_within_a_class(splits):
         assert high > 7 * low
 
 
-# --- the same cells, however they are made -----------------------------------------------------------------------
+# --- the same cells, however they are made
+# -----------------------------------------------------------------------
 
 
 def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, splits, tmp_path):
     wells = [w._replace(cells=w.cells + 2) for w in layout(SCALE, SEED)["test2"][:6]]
-    mark = {"scale": SCALE, "seed": SEED, "simulator": "x"}
+    mark = {"scale": SCALE, "seed": SEED, "shift": "{}"}
     for name, jobs, batch in (("a.hdf5", 1, 2), ("b.hdf5", 2, 64)):
-        release.write_split(tmp_path / name, wells, SEED, mark, jobs=jobs, batch=batch)
+        release.write_split(tmp_path / name, wells, SEED, shift_sizes(None), mark, jobs=jobs, batch=batch)
     with h5py.File(tmp_path / "a.hdf5") as a, h5py.File(tmp_path / "b.hdf5") as b:
         assert np.array_equal(a["data"][:], b["data"][:])
         for well in wells:
@@ -178,7 +199,7 @@ def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, spl
 
 def test_another_seed_gives_other_cells_and_the_same_seed_the_same():
     well = layout(SCALE, 0)["test4"][0]
-    first, again, other = (release._draw_batch(seed, well, 0, 2)[0] for seed in (0, 0, 1))
+    first, again, other = (release._draw_batch(seed, shift_sizes(None), well, 0, 2)[0] for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -199,10 +220,10 @@ def test_a_stopped_run_goes_on_and_leaves_no_half_file(tmp_path, monkeypatch):
         drawn.append(path.name)
         write_split(path, *args, **kwargs)
 
-    def stop(seed, well, first, cells):
-        if SPLITS[well.split] == "test2" and threading.active_count():
+    def stop(seed, sizes, well, first, cells):
+        if SPLITS[well.split] == "test2":
             raise KeyboardInterrupt
-        return draw_batch(seed, well, first, cells)
+        return draw_batch(seed, sizes, well, first, cells)
 
     monkeypatch.setattr(release, "write_split", note)
     monkeypatch.setattr(release, "_draw_batch", stop)
@@ -221,21 +242,19 @@ def test_a_stopped_run_goes_on_and_leaves_no_half_file(tmp_path, monkeypatch):
 
 def test_another_scale_seed_or_simulator_is_written_anew(tmp_path):
     path = tmp_path / "COOSsim_test4.hdf5"
-    mark = {"scale": 0.01, "seed": 0, "simulator": release.source_digest()}
-    release.write_split(path, layout(0.01)["test4"][:1], 0, mark, jobs=1)
+    mark = {"scale": 0.01, "seed": 0, "shift": "{}", "simulator": release.source_digest()}
+    release.write_split(path, layout(0.01)["test4"][:1], 0, shift_sizes(None), mark, jobs=1)
     assert release._finished(path, mark)
-    for key, value in (("scale", 0.02), ("seed", 1), ("simulator", "another")):
+    for key, value in (("scale", 0.02), ("seed", 1), ("shift", '{"mesh": 0.0}'), ("simulator", "another")):
         assert not release._finished(path, mark | {key: value})
 
 
-# --- what must not give the class away ---------------------------------------------------------------------------
+# --- what must not give the class away
+# ---------------------------------------------------------------------------
 
 
 def _balanced_error(train, test, features):
-    model = make_pipeline(
-        StandardScaler(), OneVsRestClassifier(LogisticRegression(penalty="l1", solver="liblinear"))
-    )
-    model.fit(features(train["data"]), train["labels"])
+    model = classifiers.fit("l1-lr", features(train["data"]), train["labels"])
     predicted = model.predict(features(test["data"]))
     return 1 - np.mean([np.mean(predicted[test["labels"] == k] == k) for k in range(7)])
 
@@ -255,9 +274,8 @@ def test_brightness_alone_does_not_give_the_class_away(splits):
 def test_the_nucleus_alone_does_not_give_the_class_away(splits):
     def nucleus(images):
         flat = images[:, 1].reshape(len(images), -1).astype(float)
-        return np.column_stack(
-            [flat.mean(1), flat.std(1), np.percentile(flat, [1, 25, 50, 75, 90, 99], axis=1).T, images[:, 1, 28:36, 28:36].mean((1, 2))]
-        )
+        middle = images[:, 1, 28:36, 28:36].mean((1, 2))
+        return np.column_stack([flat.mean(1), flat.std(1), middle, *np.percentile(flat, [1, 25, 50, 75, 99], axis=1)])
 
     for names in (["test1", "test2"], ["test3"], ["test4"]):
         assert _balanced_error(splits["training"], _together(splits, names), nucleus) > 0.75
@@ -265,7 +283,7 @@ def test_the_nucleus_alone_does_not_give_the_class_away(splits):
 
 def test_cells_and_nuclei_are_drawn_without_knowing_the_class():
     well = layout(SCALE, 0)["training"][0]
-    truths = [release._draw_batch(0, well._replace(label=label), 0, 1)[1] for label in range(7)]
+    truths = [release._draw_batch(0, shift_sizes(None), well._replace(label=label), 0, 1)[1] for label in range(7)]
     assert all(np.array_equal(truths[0], truth) for truth in truths[1:])
 
 
@@ -282,7 +300,8 @@ def test_proteins_lie_where_they_belong(splits):
     assert inside[0] < 0.5 and inside[6] < 0.5 and inside[5] < 0.9
 
 
-# --- arguments ---------------------------------------------------------------------------------------------------
+# --- arguments
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scale", [0, -1, 0.001, float("nan"), float("inf"), "0.1", None, True])
@@ -301,6 +320,13 @@ def test_the_smallest_scale_is_stated(tmp_path):
 def test_a_seed_that_cannot_be_used_is_named(tmp_path, seed):
     with pytest.raises(ValueError, match="seed"):
         simulate(tmp_path, seed=seed)
+
+
+@pytest.mark.parametrize("shift", [{"fokus": 1}, {"focus": "2"}, {"focus": float("nan")}, {"focus": None}])
+def test_a_shift_that_cannot_be_used_is_named(tmp_path, shift):
+    with pytest.raises(ValueError, match=r"shift (names|of) '?fo"):
+        simulate(tmp_path, scale=0.1, shift=shift)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_in_the_way_is_named(tmp_path):

@@ -1,8 +1,9 @@
 """Simulated cells: a release in COOS-7's format, drawn by a physical model whose every cause is known.
 
-An experiment (`factors`, `layout`) decides what each cell and its picture are like; `cells`, `organelles` and `scene` draw
-what is on the plate in micrometres; `optics` and `camera` turn it into photons and counts; `experiment` joins them for
-one cell, and `release` writes the files.
+An experiment (`layout`, `factors`) decides what each cell and its picture are like; `cells`, `compartments`,
+`organelles` and `scene` draw what is on the plate in micrometres; `optics` and `camera` turn it into photons and
+counts; `experiment` joins them for one cell, `release` writes the files. `grid` and `kernels` hold what the drawing
+stands on.
 """
 
 from coos_helpers.simulate.release import simulate

@@ -1,8 +1,8 @@
-"""From photons to the numbers in the file: an electron count with its noise, read out with gain and offset in 16 bits."""
+"""From photons to the numbers in the file: electrons with their noise, read out with gain and offset in 16 bits."""
 
 import numpy as np
 
-from coos_helpers.simulate.grid import compiled
+from coos_helpers.simulate.kernels import compiled
 
 FULL_WELL = 18000.0  # electrons that a pixel holds
 DARK = 0.5  # electrons that come without light, per exposure
@@ -12,10 +12,10 @@ DARK = 0.5  # electrons that come without light, per exposure
 def read_out(photons, rng, efficiency, gain, offset, read_noise, hot):
     """Turn light into counts.
 
-    photons: (H, W) float32 expected photons per pixel. efficiency: electrons per photon. gain: counts per electron.
-    offset: counts. read_noise: electrons. hot: chance that a pixel is hot. Returns (H, W) uint16; a pixel saturates when
-    its well is full or at 65,535 counts. Electrons are Poisson; above 60 a normal law of the same mean and variance
-    stands in, which no count of the file can tell from it.
+    photons: (H, W) float32 expected photons per pixel. efficiency: electrons per photon. gain: counts per
+    electron. offset: counts. read_noise: electrons. hot: chance that a pixel is hot. Returns (H, W) uint16; a
+    pixel saturates when its well is full or at 65,535 counts. Electrons are Poisson; above 60 a normal law of
+    the same mean and variance stands in, which no count of the file can tell from it.
     """
     height, width = photons.shape
     out = np.empty((height, width), np.uint16)

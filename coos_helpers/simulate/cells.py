@@ -1,15 +1,16 @@
 """Cells without any protein yet: their outlines, nuclei, neighbours, and which sample of the plane is whose.
 
-Outlines are ellipses with a few harmonics, as in SIMCEP (Lehmussola et al. 2007); where two cells meet, each sample
-goes to the cell that it lies deeper in, which gives the flat contacts of a crowded layer. All of this is drawn before
-the protein and knows nothing of the class.
+Outlines are ellipses with a few harmonics, as in SIMCEP (Lehmussola et al. 2007); where two cells meet, each
+sample goes to the cell that it lies deeper in, which gives the flat contacts of a crowded layer. All of this
+is drawn before the protein and knows nothing of the class.
 """
 
 import math
 
 import numpy as np
 
-from coos_helpers.simulate.grid import COARSE, HALF, SIZE, STEP, compiled, refine
+from coos_helpers.simulate.grid import COARSE, HALF, SIZE, STEP, refine
+from coos_helpers.simulate.kernels import compiled
 
 # Columns of a cell's shape. Lengths in um, angles in radians; "3" and "2" are harmonics of the outline.
 X, Y, RADIUS, STRETCH, ANGLE, COS3, SIN3, COS2, SIN2 = range(9)
@@ -47,9 +48,9 @@ def _shape(rng, cell_radius, elongation, nucleus_radius):
 def draw_cells(rng, cell_radius, elongation, nucleus_radius, crowding):
     """Draw the cell in the middle and its neighbours.
 
-    rng: numpy Generator. Lengths in um, crowding relative to a layer that is nearly closed. Returns (n, COLUMNS)
-    float64; row 0 is the cell whose nucleus lies at the origin, up to the 0.2 um by which a segmentation errs.
-    Neighbours share the middle cell's type, not its size, phase or expression.
+    rng: numpy Generator. Lengths in um, crowding relative to a layer that is nearly closed. Returns (n,
+    COLUMNS) float64; row 0 is the cell whose nucleus lies at the origin, up to the 0.2 um by which a
+    segmentation errs. Neighbours share the middle cell's type, not its size, phase or expression.
     """
     cells = np.zeros((24, COLUMNS))
     cells[0] = _shape(rng, cell_radius, elongation, nucleus_radius)
@@ -121,9 +122,9 @@ def _depth(cell, x, y, cos, sin, nucleus_cos, nucleus_sin, dx, dy):
 def claim(cells, bend_x, bend_y):
     """Say for every sample of the plane which cell it belongs to, and where in that cell it lies.
 
-    cells: (n, COLUMNS). bend_x, bend_y: (SIZE, SIZE) displacement in um that makes the outlines uneven. Returns
-    (owner (SIZE, SIZE) int16, -1 outside every cell; u, v as in `depth`; cover, 0 outside to 1 inside, which falls
-    off over the last half micrometre and along contacts).
+    cells: (n, COLUMNS). bend_x, bend_y: (SIZE, SIZE) displacement in um that makes the outlines uneven.
+    Returns (owner (SIZE, SIZE) int16, -1 outside every cell; u, v as in `depth`; cover, 0 outside to 1
+    inside, which falls off over the last half micrometre and along contacts).
     """
     owner = np.full((SIZE, SIZE), -1, np.int16)
     u = np.full((SIZE, SIZE), 9.0, np.float32)

@@ -1,15 +1,17 @@
 """The named causes by which cells and pictures differ, and the experiment that draws their values.
 
-Every factor has a centre and random effects at three levels: day (one plate is one day), well and cell. What makes
-one part of the release unlike another are three fixed displacements: `border` (a well at the plate's edge dries and
-warms, Caicedo et al. 2017), `later` (months of drift between the training plates and those of test3) and
-`abroad` (test4: another laboratory with another microscope). Nothing else tells a split from another, and no effect
-knows the class. The sizes are plausible choices, not measurements.
+Every factor has a centre and random effects at three levels: day (one plate is one day), well and cell. What
+makes one part of the release unlike another are three fixed displacements: `border` (a well at the plate's
+edge dries and warms, Caicedo et al. 2017), `later` (months of drift between the training plates and those of
+test3) and `abroad` (test4: another laboratory with another microscope). Nothing else tells a split from
+another, and no effect knows the class. The sizes are plausible choices, not measurements.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+
+from coos_helpers.simulate.layout import SPLITS
 
 
 class Factor(NamedTuple):
@@ -36,27 +38,27 @@ class Factor(NamedTuple):
 FACTORS = tuple(
     Factor(*row)
     for row in (
-        # --- biology: what the cell is -------------------------------------------------------------------------
-        ("cell_radius", "um", "log", 10.0, 0.02, 0.02, 0.11, 0.02, 0.04, -0.04, "radius of the cell's outline"),
-        ("elongation", "1", "log", 1.25, 0.02, 0.02, 0.15, 0.02, 0.04, -0.02, "long by short axis of the cell"),
+        # Biology: what the cell is.
+        ("cell_radius", "um", "log", 10.0, 0.02, 0.02, 0.11, 0.01, 0.04, -0.04, "radius of the cell's outline"),
+        ("elongation", "1", "log", 1.25, 0.02, 0.02, 0.15, 0.01, 0.04, -0.02, "long by short axis of the cell"),
         ("nucleus_radius", "um", "log", 4.8, 0.01, 0.01, 0.07, 0.0, 0.01, -0.01, "nuclear radius after division"),
-        ("crowding", "1", "log", 1.0, 0.10, 0.10, 0.30, -0.15, 0.10, -0.20, "relative number of neighbours"),
-        ("expression", "1", "log", 1.0, 0.12, 0.15, 0.70, -0.08, -0.15, 0.15, "relative amount of the protein"),
-        ("diffuse", "logit", "add", 0.0, 0.15, 0.10, 0.70, 0.08, 0.50, -0.35, "log odds of protein off its place"),
-        ("organelle_number", "1", "log", 1.0, 0.08, 0.06, 0.30, -0.05, -0.20, -0.05, "relative organelle number"),
+        ("crowding", "1", "log", 1.0, 0.10, 0.10, 0.30, -0.10, 0.10, -0.20, "relative number of neighbours"),
+        ("expression", "1", "log", 1.0, 0.12, 0.20, 0.72, -0.05, -0.15, 0.15, "relative amount of the protein"),
+        ("diffuse", "logit", "add", 0.0, 0.15, 0.07, 0.70, 0.05, 0.50, -0.35, "log odds of protein off its place"),
+        ("organelle_number", "1", "log", 1.0, 0.08, 0.06, 0.30, -0.03, -0.20, -0.05, "relative organelle number"),
         ("organelle_size", "1", "log", 1.0, 0.04, 0.03, 0.15, 0.0, 0.06, 0.06, "relative organelle width"),
         ("mesh", "um", "log", 1.15, 0.05, 0.03, 0.12, 0.0, 0.08, -0.06, "spacing of the ER's tubules"),
-        ("reach", "1", "log", 1.0, 0.06, 0.05, 0.22, -0.03, -0.04, -0.15, "how far from the nucleus organelles lie"),
-        ("sidedness", "logit", "add", 0.0, 0.15, 0.10, 0.80, 0.05, -0.25, 0.45, "gathering on one nuclear side"),
-        ("length", "1", "log", 1.0, 0.06, 0.05, 0.25, -0.06, -0.12, -0.08, "relative length of threads, ribbons"),
+        ("reach", "1", "log", 1.0, 0.06, 0.05, 0.22, -0.02, -0.04, -0.15, "how far from the nucleus organelles lie"),
+        ("sidedness", "logit", "add", 0.0, 0.15, 0.07, 0.80, 0.03, -0.25, 0.45, "gathering on one nuclear side"),
+        ("length", "1", "log", 1.0, 0.06, 0.05, 0.25, -0.04, -0.12, -0.08, "relative length of threads, ribbons"),
         ("stain", "1", "log", 1.0, 0.04, 0.05, 0.20, 0.0, 0.08, -0.10, "relative nuclear dye"),
         ("chromatin", "1", "log", 1.0, 0.03, 0.03, 0.20, 0.0, 0.03, 0.03, "relative contrast of the chromatin"),
-        # --- technique: how the picture was taken --------------------------------------------------------------
-        ("focus", "um", "add", 0.0, 0.10, 0.10, 0.30, 0.08, 0.35, -0.15, "distance of the cell from the focal plane"),
-        ("psf", "um", "log", 0.135, 0.02, 0.01, 0.01, 0.0, 0.04, 0.18, "deviation of the PSF in focus"),
-        ("leak", "1", "log", 0.10, 0.06, 0.05, 0.15, 0.05, 0.25, 0.35, "light from above and below past the disk"),
+        # Technique: how the picture was taken.
+        ("focus", "um", "add", 0.0, 0.10, 0.07, 0.30, 0.05, 0.35, -0.15, "distance of the cell from the focal plane"),
+        ("psf", "um", "log", 0.18, 0.02, 0.01, 0.01, 0.0, 0.04, 0.18, "deviation of the PSF in focus"),
+        ("leak", "1", "log", 0.10, 0.06, 0.05, 0.15, 0.03, 0.25, 0.35, "light from above and below past the disk"),
         ("exposure", "1", "log", 1.0, 0.05, 0.03, 0.0, 0.0, -0.12, 0.20, "relative light times exposure time"),
-        ("background", "photon", "log", 14.0, 0.07, 0.06, 0.12, 0.05, 0.20, 0.30, "medium and plastic, per pixel"),
+        ("background", "photon", "log", 14.0, 0.07, 0.06, 0.12, 0.03, 0.20, 0.30, "medium and plastic, per pixel"),
         ("falloff", "1", "log", 0.18, 0.08, 0.0, 0.0, 0.0, 0.10, 0.40, "light missing at the field's corner"),
         ("crosstalk", "1", "log", 0.02, 0.10, 0.0, 0.0, 0.0, 0.15, 0.60, "nuclear dye seen in the protein channel"),
         ("chromatic_x", "um", "add", 0.06, 0.03, 0.0, 0.0, 0.0, 0.0, -0.10, "shift of channel 1 to the right"),
@@ -79,22 +81,43 @@ _LOG = np.array([factor.scale == "log" for factor in FACTORS])
 _DAY_KEY, _WELL_KEY, _CELL_KEY = 1, 2, 3  # keep the generators of the three levels apart
 
 
-def well_effects(seed, plate, position, border, later, abroad):
-    """Draw what all cells of one well share: its day's and its own effects, and the displacements it is under.
+def shift_sizes(shift):
+    """Return the size of each factor's shift, (F,) float64: what `shift` names, 1 for every other factor.
 
-    seed, plate, position: integers that name the run, the plate and the well on it. border, later, abroad: whether the
-    well lies at the border, is of the late experiments, is under the second microscope. Returns (F,) float64 in the
-    factors' own scales (logarithms where `scale` is "log").
+    shift: {factor name: size} or None for 1 everywhere. ValueError for an unknown factor or a size that is no
+    number.
     """
-    day = np.random.default_rng([seed, _DAY_KEY, plate]).standard_normal(len(FACTORS))
-    well = np.random.default_rng([seed, _WELL_KEY, plate, position]).standard_normal(len(FACTORS))
-    return _DAY * day + _WELL * well + border * _BORDER + later * _LATER + abroad * _ABROAD
+    sizes = np.ones(len(FACTORS))
+    for name, size in (shift or {}).items():
+        if name not in INDEX:
+            raise ValueError(f"shift names {name!r}, which is no factor; the factors are {', '.join(NAMES)}")
+        if isinstance(size, bool) or not isinstance(size, int | float | np.number) or not np.isfinite(size):
+            raise ValueError(f"shift of {name} is {size!r}; it must be a number, 0 for as in training, 1 for as usual")
+        sizes[INDEX[name]] = size
+    return sizes
+
+
+def well_effects(seed, well, sizes):
+    """Draw what all cells of one well share: its day's effects, its own, and the displacements it is under.
+
+    seed: the run's. well: `layout.Well`. sizes: (F,) from `shift_sizes`: at 0 a factor's displacements are
+    gone and its day is one of the training days, at 1 they are as in `FACTORS`, beyond 1 they go on in that
+    direction. Returns (F,) float64 in the factors' own scales (logarithms where `scale` is "log").
+    """
+    split = SPLITS[well.split]
+    home, day, own = (
+        np.random.default_rng([seed, *key]).standard_normal(len(FACTORS))
+        for key in ((_DAY_KEY, well.home), (_DAY_KEY, well.plate), (_WELL_KEY, well.plate, well.position))
+    )
+    displaced = well.border * _BORDER + (split == "test3") * _LATER + (split == "test4") * _ABROAD
+    return _DAY * home + sizes * (_DAY * (day - home) + displaced) + _WELL * own
 
 
 def cell_values(effects, rng):
     """Draw one cell's factor values.
 
-    effects: (F,) from `well_effects`. rng: the cell's own generator. Returns (F,) float64 in the units of `FACTORS`.
+    effects: (F,) from `well_effects`. rng: the cell's own generator. Returns (F,) float64 in the units of
+    `FACTORS`.
     """
     total = effects + _CELL * rng.standard_normal(len(FACTORS))
     return np.where(_LOG, _CENTRE * np.exp(np.where(_LOG, total, 0.0)), _CENTRE + total)

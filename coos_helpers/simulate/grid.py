@@ -7,15 +7,14 @@ function (PSF) then never meets the edge of what was drawn.
 
 import math
 
-import numba
 import numpy as np
+
+from coos_helpers.simulate.kernels import compiled
 
 STEP = 0.16  # um between two samples of a scene
 SIZE = 176  # samples along an edge: 28.2 um, the crop being about 20.5 um
 HALF = 0.5 * (SIZE - 1) * STEP  # um from the centre to the outermost sample
 COARSE = SIZE // 2 + 1  # every second sample, and one beyond: enough for what varies slowly
-
-compiled = numba.njit(cache=True, nogil=True, fastmath=True)
 
 
 @compiled
@@ -86,7 +85,7 @@ def blob(plane, x, y, sigma, amount):
 
 @compiled
 def refine(coarse, out):
-    """Fill `out` (SIZE, SIZE) from every second sample, `coarse` (COARSE, COARSE), by linear interpolation."""
+    """Fill `out` (SIZE, SIZE) from every second sample, `coarse` (COARSE, COARSE), by straight lines."""
     half = np.float32(0.5)
     for i in range(SIZE // 2):
         above, below = coarse[i], coarse[i + 1]
@@ -105,8 +104,8 @@ def noise(rng, length):
     """Draw a smooth random field of mean 0 and standard deviation about 1 on the scene's grid.
 
     length: the distance in um over which it varies. Returns (SIZE, SIZE) float32. Normal values on a lattice
-    are joined by quintic curves ("value noise"); the lattice lies at a random angle and place, so that nothing
-    lines up with the pixels.
+    are joined by quintic curves ("value noise"); the lattice lies at a random angle and place, so that
+    nothing lines up with the pixels.
     """
     turn = rng.random() * 2 * math.pi
     cos, sin = math.cos(turn) / length, math.sin(turn) / length

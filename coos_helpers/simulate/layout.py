@@ -1,10 +1,11 @@
 """Which protein stands in which well of which plate, and how many of its cells each split gets (Table 2).
 
-Each class has 7 plates with 8 wells each. Fourteen plates are shared between the classes, as in the paper, where
-"each well is a fluorescent protein, with the configuration differing from plate to plate": eight training plates carry
-each class on four of them (any two classes meet on two plates), four later plates carry it on two, two plates under
-the second microscope carry it on one. Of a class's 8 wells on a training plate 6 lie inside (training and test1) and 2
-at the border (test2). Whether a plate is this day's or another's therefore says little of the class.
+Each class has 7 plates with 8 wells each. Fourteen plates are shared between the classes, as in the paper,
+where "each well is a fluorescent protein, with the configuration differing from plate to plate": eight
+training plates carry each class on four of them (any two classes meet on two plates), four later plates carry
+it on two, two plates under the second microscope carry it on one. Of a class's 8 wells on a training plate 6
+lie inside (training and test1) and 2 at the border (test2). As every plate carries several classes, the day on which
+a picture was taken says little of its class.
 """
 
 from typing import NamedTuple
@@ -25,7 +26,9 @@ _LATE_PAIRS = ((0, 1), (2, 3), (0, 2), (1, 3), (0, 3), (1, 2), (0, 2))
 class Well(NamedTuple):
     """One well in one split: whose cells, where, and how many of them.
 
-    split: index into SPLITS. label: class. plate: 0..13. position: row * 24 + column. cells: count in this split.
+    split: index into SPLITS. label: class. plate: 0..13. position: row * 24 + column. border: at the plate's
+    edge. home: a training plate of the same class, the well's own where it stands on one: the day that a
+    shift of 0 leads back to. cells: count in this split.
     """
 
     split: int
@@ -33,6 +36,7 @@ class Well(NamedTuple):
     plate: int
     position: int
     border: bool
+    home: int
     cells: int
 
     @property
@@ -52,9 +56,9 @@ def minimum_scale():
 def layout(scale=1.0, seed=0):
     """Lay out the release: every well of every split, with its number of cells.
 
-    Returns {split name: [Well, ...]}, wells in the order of their plates and classes. The cells of a split add up to
-    round(scale * Table 2's count). A home well stands in training and in test1: test1's cells are other cells of the
-    same wells. ValueError where `scale` leaves a training well empty.
+    Returns {split name: [Well, ...]}, wells in the order of their plates and classes. The cells of a split
+    add up to round(scale * Table 2's count). A home well stands in training and in test1: test1's cells are
+    other cells of the same wells. ValueError where `scale` leaves a training well empty.
     """
     if not np.isfinite(scale) or scale < minimum_scale():
         raise ValueError(
@@ -68,11 +72,11 @@ def layout(scale=1.0, seed=0):
         for plate in home:
             inside = [seats[plate][0].pop() for _ in range(6)]
             edge = [seats[plate][1].pop() for _ in range(2)]
-            groups["training"] += [(label, plate, position, False) for position in inside]
-            groups["test2"] += [(label, plate, position, True) for position in edge]
+            groups["training"] += [(label, plate, position, False, plate) for position in inside]
+            groups["test2"] += [(label, plate, position, True, plate) for position in edge]
         for plate, split in [(8 + x, "test3") for x in _LATE_PAIRS[label]] + [(12 + label % 2, "test4")]:
             inside = [seats[plate][0].pop() for _ in range(8)]
-            groups[split] += [(label, plate, position, False) for position in inside]
+            groups[split] += [(label, plate, position, False, home[i % 4]) for i, position in enumerate(inside)]
     groups["test1"] = groups["training"]
     growth = {key: rng.lognormal(0.0, 0.10) for group in groups.values() for key in sorted(group)}
     wells = {}
@@ -95,15 +99,15 @@ def _share(total, group, growth):
     weights = np.array([PROLIFERATION[label] * growth[label, *rest] for label, *rest in group])
     labels = np.array([label for label, *_ in group])
     cells = np.zeros(len(group), int)
-    by_class = _apportion(total, np.bincount(labels, weights))
+    by_class = _apportion(total, np.bincount(labels, weights), len(group) // len(CLASS_NAMES))
     for label, part in enumerate(by_class):
-        cells[labels == label] = _apportion(part, weights[labels == label])
+        cells[labels == label] = _apportion(part, weights[labels == label], 1)
     return cells
 
 
-def _apportion(total, weights):
-    """Divide an integer by weights (largest remainders), at least 1 each where there are enough."""
-    least = 1 if total >= len(weights) else 0
+def _apportion(total, weights, least):
+    """Divide an integer by weights (largest remainders), at least `least` each as far as that goes round."""
+    least = min(least, total // len(weights))
     quota = (total - least * len(weights)) * weights / weights.sum()
     parts = np.floor(quota).astype(int)
     rest = total - least * len(weights) - parts.sum()

@@ -1,9 +1,7 @@
-"""The seven proteins: how much of each lies where in a cell, in fluorophores per square micrometre.
+"""The proteins of separate bodies: threads, ribbons and spots, each in its place in the cytoplasm.
 
-Each function draws one class into two planes of the scene: 0, the slice in focus, and 1, what lies about 1.5 um above
-or below it. Amounts are relative: 1 is the density of a protein that fills the cytoplasm evenly at expression 1.
-`world` holds what all classes share: (cells, owner, u, v, cover), from `coos_helpers.simulate.cells`.
-Sizes in um are those that textbooks of cell biology give (Alberts et al., Molecular Biology of the Cell).
+Planes, amounts and `world` are those of `coos_helpers.simulate.compartments`. Sizes are round values of the kind that
+textbooks of cell biology give; none was fitted to an image.
 """
 
 import math
@@ -11,107 +9,17 @@ import math
 import numpy as np
 
 from coos_helpers.simulate import cells as column
-from coos_helpers.simulate.grid import HALF, SIZE, STEP, blob, blur, compiled, noise, splat
-
-
-@compiled
-def sigmoid(x):
-    """Turn log odds into a fraction."""
-    return 1.0 / (1.0 + math.exp(-x))
-
-
-@compiled
-def fill(planes, world, rng, share, in_nucleus, unevenness):
-    """Spread `share` of the protein through the cytoplasm, and `in_nucleus` times as densely through the nucleus.
-
-    The density follows the thickness of the cell, and is uneven where organelles that one does not see are in the way.
-    """
-    cells, owner, u, v, cover = world
-    coarse, fine = noise(rng, 2.6), noise(rng, 0.8)
-    for r in range(SIZE):
-        for c in range(SIZE):
-            if owner[r, c] < 0:
-                continue
-            inside = sigmoid((1.0 - v[r, c]) * 22) if v[r, c] < 1.4 else 0.0
-            thick = 0.30 + 0.95 * (1.0 - u[r, c] * u[r, c])
-            relief = max(1 + unevenness * (0.6 * coarse[r, c] + 0.5 * fine[r, c]) * (1 - 0.6 * inside), 0.1)
-            amount = share * cells[owner[r, c], column.EXPRESSION] * cover[r, c] * thick * relief
-            amount *= 1 - inside * (1 - in_nucleus)
-            planes[0, r, c] += 0.7 * amount
-            planes[1, r, c] += 0.6 * amount
-
-
-@compiled
-def tubules(planes, world, rng, share, mesh, width, fade):
-    """Draw a network of tubules that meet three by three, denser near the nucleus, with sheets there.
-
-    mesh: mean distance of junctions in um. width: deviation of a tubule's profile in um. fade: how quickly the network
-    thins with the distance from the nucleus, per nuclear radius. The network is the borders between the cells of a
-    random tessellation (Worley noise), bent by a smooth displacement.
-    """
-    cells, owner, u, v, cover = world
-    bend_x, bend_y, sheet = noise(rng, 1.3), noise(rng, 1.3), noise(rng, 2.2)
-    n = int(2 * HALF / mesh) + 5
-    seeds = np.empty((n, n, 2), np.float32)
-    for i in range(n):
-        for j in range(n):
-            seeds[i, j, 0] = rng.random()
-            seeds[i, j, 1] = rng.random()
-    for r in range(SIZE):
-        for c in range(SIZE):
-            if owner[r, c] < 0:
-                continue
-            px = np.float32((c * STEP + 0.35 * bend_x[r, c]) / mesh + 2)
-            py = np.float32((r * STEP + 0.35 * bend_y[r, c]) / mesh + 2)
-            column_0, row_0 = min(max(int(px), 1), n - 2), min(max(int(py), 1), n - 2)
-            nearest, next_nearest = np.float32(99.0), np.float32(99.0)
-            for i in range(row_0 - 1, row_0 + 2):
-                for j in range(column_0 - 1, column_0 + 2):
-                    dx, dy = px - j - seeds[i, j, 0], py - i - seeds[i, j, 1]
-                    d = dx * dx + dy * dy
-                    if d < nearest:
-                        next_nearest = nearest
-                        nearest = d
-                    elif d < next_nearest:
-                        next_nearest = d
-            gap = 0.5 * mesh * (math.sqrt(next_nearest) - math.sqrt(nearest))
-            line = math.exp(-0.5 * (gap / width) ** 2) if gap < 3.5 * width else 0.0
-            near = math.exp(-fade * max(v[r, c] - 1.0, 0.0))
-            lamella = sigmoid(2.5 * (sheet[r, c] - 2.3 + 2.1 * near))
-            outside = sigmoid((v[r, c] - 1.0) * 40) if v[r, c] < 1.2 else 1.0
-            amount = share * cells[owner[r, c], column.EXPRESSION] * cover[r, c]
-            amount *= (0.15 + 1.7 * near) * (2.2 * line * (1 - 0.6 * lamella) + 0.9 * lamella)
-            planes[0, r, c] += 0.75 * amount * outside
-            planes[1, r, c] += 0.7 * amount * (0.35 + 0.65 * outside)  # some of it lies over the nucleus
-
-
-@compiled
-def rim(planes, world, rng, share, width):
-    """Draw the envelope of the nucleus: a thin ring where the focal plane cuts it, and a veil where it lies flat.
-
-    width: deviation of the ring's profile in um.
-    """
-    cells, owner, u, v, cover = world
-    patchy, fold = noise(rng, 1.4), noise(rng, 2.0)
-    for r in range(SIZE):
-        for c in range(SIZE):
-            k = owner[r, c]
-            if k < 0 or v[r, c] > 1.3:
-                continue
-            far = (v[r, c] - 1.0) * cells[k, column.NUCLEUS_RADIUS]
-            ring = math.exp(-0.5 * (far / width) ** 2) * max(1 + 0.30 * patchy[r, c], 0.15)
-            veil = sigmoid(-far / 0.15)
-            groove = math.exp(-0.5 * ((fold[r, c] - 1.5) / 0.12) ** 2) * veil
-            amount = share * cells[k, column.EXPRESSION]
-            planes[0, r, c] += amount * (ring + 0.05 * veil + 0.35 * groove)
-            planes[1, r, c] += amount * (0.25 * ring + 0.20 * veil * max(1 + 0.25 * patchy[r, c], 0.0))
+from coos_helpers.simulate.compartments import sigmoid
+from coos_helpers.simulate.grid import HALF, SIZE, STEP, blob, blur, splat
+from coos_helpers.simulate.kernels import compiled
 
 
 @compiled
 def seat(rng, cell, k, owner, reach, side, turn, closest):
     """Find a place for an organelle of cell k: (x, y) in um, found or not.
 
-    reach: how far from the nucleus, in nuclear radii. side: 0 all around to 1 on the side of angle `turn` only.
+    reach: how far from the nucleus, in nuclear radii. side: 0 all around to 1 on the side of angle `turn`
+    only.
     """
     span = 1.15 * cell[column.RADIUS] * math.sqrt(cell[column.STRETCH])
     for _ in range(60):
@@ -176,8 +84,8 @@ def mitochondria(planes, world, rng, share, number, length, width, reach):
             outward = math.atan2(y - cell[column.NUCLEUS_Y], x - cell[column.NUCLEUS_X])
             long = length * math.exp(0.5 * rng.standard_normal())
             bright = math.exp(0.3 * rng.standard_normal())
-            thread(thin[plane], rng, cell, k, owner, x, y, outward + 0.9 * rng.standard_normal(), long, 0.35,
-                   density * bright)
+            heading = outward + 0.9 * rng.standard_normal()
+            thread(thin[plane], rng, cell, k, owner, x, y, heading, long, 0.35, density * bright)
     for plane in range(2):
         planes[plane] += blur(thin[plane], width / STEP) / STEP**2
 
@@ -186,8 +94,8 @@ def mitochondria(planes, world, rng, share, number, length, width, reach):
 def ribbon(planes, world, rng, share, pieces, length, width, spread):
     """Draw a Golgi apparatus: stacks in pieces along one side of the nucleus, with vesicles around them.
 
-    pieces: mean number of stacks. spread: deviation of their angle around the nucleus in radians; it grows before
-    division, when the ribbon comes apart.
+    pieces: mean number of stacks. spread: deviation of their angle around the nucleus in radians; it grows
+    before division, when the ribbon comes apart.
     """
     cells, owner, u, v, cover = world
     thin = np.zeros((2, SIZE, SIZE), np.float32)
@@ -201,7 +109,8 @@ def ribbon(planes, world, rng, share, pieces, length, width, spread):
         long = length / (1 + 0.6 * late)
         for _ in range(n):
             angle = turn + wide * rng.standard_normal()
-            away = cell[column.NUCLEUS_RADIUS] * (1.12 + 0.16 * (1 + late) * (0.6 + spread) * abs(rng.standard_normal()))
+            loose = 0.16 * (1 + late) * (0.6 + spread) * abs(rng.standard_normal())
+            away = cell[column.NUCLEUS_RADIUS] * (1.12 + loose)
             x = cell[column.NUCLEUS_X] + away * math.cos(angle)
             y = cell[column.NUCLEUS_Y] + away * math.sin(angle)
             piece = long * math.exp(0.4 * rng.standard_normal())
@@ -222,7 +131,11 @@ def ribbon(planes, world, rng, share, pieces, length, width, spread):
 
 @compiled
 def spots(planes, world, rng, share, number, sigma, size_spread, bright_spread, reach, side):
-    """Draw round organelles: their number, deviation in um, and how unlike each other they are (log deviations)."""
+    """Draw round organelles.
+
+    number: their mean number in a cell. sigma: deviation of their profile in um. size_spread, bright_spread: how unlike
+    each other they are, as deviations of logarithms. reach, side: as in `seat`.
+    """
     cells, owner, u, v, cover = world
     for k in range(len(cells)):
         cell = cells[k]

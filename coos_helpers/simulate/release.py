@@ -1,33 +1,39 @@
 """The simulated release as files: five splits in COOS-7's format, written once, kept when finished."""
 
-import hashlib
+import json
 import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 from tqdm import tqdm
 
-from coos_helpers.simulate.factors import FACTORS, well_effects
+from coos_helpers.simulate.factors import FACTORS, shift_sizes, well_effects
+from coos_helpers.simulate.kernels import source_digest
 from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
 
 BATCH = 64  # cells that one task draws: 1 MiB of pictures
 PLACE = (("cell_cycle", "1"), ("field_x", "1"), ("field_y", "1"))  # truths that are not factors
 
 
-def simulate(out, scale=1.0, seed=0, progress=True):
+def simulate(out, scale=1.0, seed=0, progress=True, shift=None):
     """Write a simulated release into the folder `out`: COOSsim_training.hdf5, COOSsim_test1.hdf5 ... test4.
 
-    scale: how many cells, relative to COOS-7's 132,209; wells and plates stay the same. seed: integer, 0 or more; the
-    same seed gives the same cells. progress: show a progress bar on stderr. Returns the folder as a Path.
+    scale: how many cells, relative to COOS-7's 132,209; wells and plates stay the same. seed: integer, 0 or
+    more; the same seed gives the same cells. progress: show a progress bar on stderr. shift: {factor name:
+    size}, how far test2, test3 and test4 are from the training data in that factor: 0 as in training, 1 (the
+    default of every factor) as `factors.FACTORS` says, more for beyond. Returns the folder as a Path.
 
-    Each file has `data` (N, 2, 64, 64) uint16 (channel 0 protein, channel 1 nucleus), `labels` (N,) int64, `plate` and
-    `well` (N,) byte strings, and the attributes `class_names` and `source`. The group `truth` keeps each cell's factor
-    values, one (N,) float32 data set per factor with its unit and meaning.
+    Each file has `data` (N, 2, 64, 64) uint16 (channel 0 protein, channel 1 nucleus), `labels` (N,) int64,
+    `plate` and `well` (N,) byte strings, and the attributes `class_names` and `source`. The group `truth`
+    keeps each cell's factor values, one (N,) float32 data set per factor with its unit and meaning.
 
-    A split that is already there, finished and of the same scale, seed and simulator is left alone, so a run that was
-    stopped goes on. ValueError where an argument cannot be used, with what was got and what was expected.
+    A split that is already there, finished and of the same scale, seed, shift and simulator is left alone, so
+    a run that was stopped goes on. ValueError where an argument cannot be used, with what was got and what
+    was expected.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed is {seed!r}; it must be an integer, 0 or more")
@@ -36,31 +42,32 @@ def simulate(out, scale=1.0, seed=0, progress=True):
     seed, scale = int(seed), float(scale)
     wells = layout(scale, seed)
     out = _folder(out)
-    mark = {"scale": scale, "seed": seed, "simulator": source_digest()}
+    sizes = shift_sizes(shift)
+    named = {f.name: float(size) for f, size in zip(FACTORS, sizes, strict=True) if size != 1}
+    mark = {"scale": scale, "seed": seed, "shift": json.dumps(named), "simulator": source_digest()}
     missing = [split for split in SPLITS if not _finished(_path(out, split), mark)]
     total = sum(well.cells for split in missing for well in wells[split])
     with tqdm(total=total, unit="cell", disable=not (progress and missing)) as bar:
         for split in missing:
             bar.set_description(f"simulate {split}")
-            write_split(_path(out, split), wells[split], seed, mark, advance=bar.update)
+            write_split(_path(out, split), wells[split], seed, sizes, mark, advance=bar.update)
     return out
 
 
-def write_split(path, wells, seed, mark, advance=lambda cells: None, jobs=None, batch=BATCH):
+def write_split(path, wells, seed, sizes, mark, advance=lambda cells: None, jobs=None, batch=BATCH):
     """Write one split, under another name until it is complete.
 
-    wells: list of `layout.Well`. mark: attributes that identify the run. advance: called with the number of cells
-    written. jobs, batch: threads and cells per task, neither of which changes a cell.
+    wells: list of `layout.Well`. sizes: from `factors.shift_sizes`. mark: attributes that identify the run.
+    advance: called with the number of cells written. jobs, batch: threads and cells per task, neither of
+    which changes a cell.
     """
     part = path.with_name(f".{path.name}.part")
     tasks = [(well, first, min(batch, well.cells - first)) for well in wells for first in range(0, well.cells, batch)]
-    # Threads suffice: the drawing is compiled and lets go of the interpreter's lock, and nothing has to be copied.
-    draw = Parallel(n_jobs=jobs or cpu_count(), prefer="threads", return_as="generator")
     try:
         with h5py.File(part, "w") as file:
             sets = _create(file, wells, mark)
             row = 0
-            for counts, truth in draw(delayed(_draw_batch)(seed, *task) for task in tasks):
+            for counts, truth in _in_order(_draw_batch, [(seed, sizes, *task) for task in tasks], jobs or cpu_count()):
                 rows = slice(row, row + len(counts))
                 sets["data"][rows] = counts
                 for name, column in zip(sets["truth"], truth.T, strict=True):
@@ -72,21 +79,30 @@ def write_split(path, wells, seed, mark, advance=lambda cells: None, jobs=None, 
         part.unlink(missing_ok=True)
 
 
-def source_digest():
-    """Return a digest of the simulator's own source code: another simulator draws other cells."""
-    digest = hashlib.sha256()
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(module.name.encode() + b"\0" + module.read_bytes())
-    return digest.hexdigest()[:16]
+def _in_order(function, tasks, jobs):
+    """Yield function(*task) for each task in turn, working ahead in threads by no more than two tasks each.
+
+    Threads suffice: the drawing is compiled and lets go of the interpreter's lock, and nothing has to be copied.
+    """
+    pool = ThreadPoolExecutor(jobs)
+    waiting = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(function, *task))
+            if len(waiting) > 2 * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _draw_batch(seed, well, first, cells):
-    """Draw cells first .. first + cells - 1 of one well: counts (n, 2, 64, 64) uint16, truth (n, F + 3) float32."""
+def _draw_batch(seed, sizes, well, first, cells):
+    """Draw `cells` cells of a well from index `first` on: counts (n, 2, 64, 64) uint16, truth (n, F + 3) float32."""
     # Imported here, as it loads the compiler: a finished release is recognised without it.
     from coos_helpers.simulate.experiment import draw_cell
 
-    split = SPLITS[well.split]
-    effects = well_effects(seed, well.plate, well.position, well.border, split == "test3", split == "test4")
+    effects = well_effects(seed, well, sizes)
     counts = np.empty((cells, 2, 64, 64), np.uint16)
     truth = np.empty((cells, len(FACTORS) + len(PLACE)), np.float32)
     for i in range(cells):
@@ -103,7 +119,9 @@ def _create(file, wells, mark):
     n = sum(cells)
     file.attrs["class_names"] = list(CLASS_NAMES)
     file.attrs["source"] = (
-        f"simulated cells (coos_helpers.simulate, scale={mark['scale']}, seed={mark['seed']}); not COOS-7"
+        f"simulated cells (coos_helpers.simulate, scale={mark['scale']}, seed={mark['seed']})"
+        + (f" with shift={mark['shift']}" if mark["shift"] != "{}" else "")
+        + "; not COOS-7"
     )
     for key, value in mark.items():
         file.attrs[key] = value

@@ -4,17 +4,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coos_helpers.simulate import organelles
-from coos_helpers.simulate.cells import CYCLE, EXPRESSION, NUCLEUS_RADIUS, claim, draw_cells
+from coos_helpers.simulate.cells import CYCLE, EXPRESSION, NUCLEUS_RADIUS, NUCLEUS_X, NUCLEUS_Y, claim, draw_cells
+from coos_helpers.simulate.compartments import fill, rim, sigmoid, tubules
 from coos_helpers.simulate.factors import INDEX
-from coos_helpers.simulate.grid import SIZE, blob, compiled, noise
+from coos_helpers.simulate.grid import SIZE, blob, noise
+from coos_helpers.simulate.kernels import compiled
+from coos_helpers.simulate.organelles import mitochondria, ribbon, spots
 
 
 class Scene(NamedTuple):
-    """What lies on the plate, in fluorophores per square micrometre, sampled as in `coos_helpers.simulate.grid`.
+    """What lies on the plate, in fluorophores per square um, sampled as in `coos_helpers.simulate.grid`.
 
-    protein: (2, SIZE, SIZE) float32, the slice in focus and the one 1.5 um off. nucleus: the same for the nuclear dye.
-    cycle: phase of the middle cell, 0 to 1.
+    protein: (2, SIZE, SIZE) float32, the slice in focus and the one 1.5 um off. nucleus: the same for the
+    nuclear dye. cycle: phase of the middle cell, 0 to 1.
     """
 
     protein: np.ndarray
@@ -25,13 +27,11 @@ class Scene(NamedTuple):
 def draw_scene(label, values, rng):
     """Draw the scene around one cell.
 
-    label: class, 0 to 6 (Table 1). values: (F,) factor values; only the biological ones are read. rng: the cell's
-    generator. The cells, the nuclei and the dye are drawn first and in the same way for every class.
+    label: class, 0 to 6 (Table 1). values: (F,) factor values; only the biological ones are read. rng: the
+    cell's generator. The cells, the nuclei and the dye are drawn first and in the same way for every class.
     """
     factor = {name: values[i] for name, i in INDEX.items()}
-    cells = draw_cells(
-        rng, factor["cell_radius"], factor["elongation"], factor["nucleus_radius"], factor["crowding"]
-    )
+    cells = draw_cells(rng, factor["cell_radius"], factor["elongation"], factor["nucleus_radius"], factor["crowding"])
     bend_x, bend_y = (0.45 * noise(rng, 3.5) for _ in range(2))
     world = (cells, *claim(cells, bend_x, bend_y))
     nucleus = dye(world, rng, factor["stain"], factor["chromatin"])
@@ -67,7 +67,7 @@ def dye(world, rng, stain, contrast):
             far = (v[r, c] - 1.0) * cells[k, NUCLEUS_RADIUS]
             if far > 0.8:
                 continue
-            inside = organelles.sigmoid(-far / 0.08)
+            inside = sigmoid(-far / 0.08)
             thick = 0.55 + 0.45 * np.sqrt(max(1 - v[r, c] * v[r, c], 0.0))
             texture = 1 + contrast * (0.14 * grain[r, c] + 0.12 * mottle[r, c]) + relief[r, c]
             dose = (1 + cells[k, CYCLE]) / (0.96 + 0.2 * cells[k, CYCLE]) ** 2
@@ -82,60 +82,60 @@ def _inside(cell, rng):
     """Return a random point (x, y) in um of a cell's nucleus."""
     away = 0.85 * cell[NUCLEUS_RADIUS] * np.sqrt(rng.random())
     turn = 2 * np.pi * rng.random()
-    return cell[9] + away * np.cos(turn), cell[10] + away * np.sin(turn)
+    return cell[NUCLEUS_X] + away * np.cos(turn), cell[NUCLEUS_Y] + away * np.sin(turn)
 
 
 def _er(planes, world, rng, f):
-    loose = organelles.sigmoid(-1.4 + f["diffuse"])
+    loose = sigmoid(-1.4 + f["diffuse"])
     bound = 0.9 * (1 - loose)
-    organelles.tubules(planes, world, rng, bound, f["mesh"], 0.10 * f["organelle_size"], 1.1 / f["reach"])
-    organelles.rim(planes, world, rng, 0.9 * bound, 0.12)
-    organelles.fill(planes, world, rng, 0.9 * loose, 0.7, 0.25)
+    tubules(planes, world, rng, bound, f["mesh"], 0.10 * f["organelle_size"], 1.1 / f["reach"])
+    rim(planes, world, rng, 0.9 * bound, 0.12)
+    fill(planes, world, rng, 0.9 * loose, 0.7, 0.25)
 
 
 def _imm(planes, world, rng, f):
-    loose = organelles.sigmoid(-0.9 + f["diffuse"])
+    loose = sigmoid(-0.9 + f["diffuse"])
     number, length = 75 * f["organelle_number"], 5.0 * f["length"]
     width, reach = 0.18 * f["organelle_size"], 1.0 * f["reach"]
-    organelles.mitochondria(planes, world, rng, 0.9 * (1 - loose), number, length, width, reach)
-    organelles.fill(planes, world, rng, loose, 0.7, 0.3)
+    mitochondria(planes, world, rng, 0.9 * (1 - loose), number, length, width, reach)
+    fill(planes, world, rng, loose, 0.7, 0.3)
 
 
 def _golgi(planes, world, rng, f):
-    loose = organelles.sigmoid(-0.3 + f["diffuse"])
+    loose = sigmoid(-0.3 + f["diffuse"])
     pieces, length = 8 * f["organelle_number"], 3.0 * f["length"]
     spread = 0.55 * np.exp(-0.6 * f["sidedness"])
-    organelles.ribbon(planes, world, rng, 0.25 * (1 - loose), pieces, length, 0.20 * f["organelle_size"], spread)
-    organelles.fill(planes, world, rng, 1.5 * loose, 0.7, 0.3)
+    ribbon(planes, world, rng, 0.25 * (1 - loose), pieces, length, 0.20 * f["organelle_size"], spread)
+    fill(planes, world, rng, 1.8 * loose, 0.7, 0.3)
 
 
 def _peroxisomes(planes, world, rng, f):
-    loose = organelles.sigmoid(-0.4 + f["diffuse"])
+    loose = sigmoid(-0.4 + f["diffuse"])
     number, sigma = 110 * f["organelle_number"], 0.13 * f["organelle_size"]
-    organelles.spots(planes, world, rng, 0.42 * (1 - loose), number, sigma, 0.15, 0.4, 1.6 * f["reach"], 0.0)
-    organelles.fill(planes, world, rng, 1.5 * loose, 0.7, 0.3)
+    spots(planes, world, rng, 0.42 * (1 - loose), number, sigma, 0.15, 0.4, 1.6 * f["reach"], 0.0)
+    fill(planes, world, rng, 1.7 * loose, 0.7, 0.3)
 
 
 def _early_endosome(planes, world, rng, f):
-    loose = organelles.sigmoid(0.3 + f["diffuse"])
+    loose = sigmoid(0.15 + f["diffuse"])
     number, sigma = 36 * f["organelle_number"], 0.22 * f["organelle_size"]
-    side = 0.9 * organelles.sigmoid(-0.4 + 1.2 * f["sidedness"])
-    organelles.spots(planes, world, rng, 0.28 * (1 - loose), number, sigma, 0.40, 0.6, 0.8 * f["reach"], side)
+    side = 0.9 * sigmoid(-0.4 + 1.2 * f["sidedness"])
+    spots(planes, world, rng, 0.28 * (1 - loose), number, sigma, 0.40, 0.6, 0.8 * f["reach"], side)
     # The haze is partly endosomes too small to be seen one by one, on tubules, gathered around the nucleus.
-    organelles.tubules(planes, world, rng, 0.8 * loose, f["mesh"], 0.14, 1.2 / f["reach"])
-    organelles.fill(planes, world, rng, 0.5 * loose, 0.6, 0.35)
+    tubules(planes, world, rng, 0.8 * loose, f["mesh"], 0.14, 1.2 / f["reach"])
+    fill(planes, world, rng, 0.5 * loose, 0.6, 0.35)
 
 
 def _cytosol(planes, world, rng, f):
-    organelles.fill(planes, world, rng, 1.55, organelles.sigmoid(0.1 + 0.6 * f["diffuse"]), 0.16)
+    fill(planes, world, rng, 1.55, sigmoid(0.1 + 0.6 * f["diffuse"]), 0.16)
 
 
 def _nuclear_envelope(planes, world, rng, f):
-    loose = organelles.sigmoid(-1.9 + f["diffuse"])
+    loose = sigmoid(-1.9 + f["diffuse"])
     bound = 4.2 * (1 - loose)
-    organelles.rim(planes, world, rng, bound, 0.13 * f["organelle_size"])
-    organelles.tubules(planes, world, rng, 0.10 * bound, f["mesh"], 0.10, 0.8 / f["reach"])
-    organelles.fill(planes, world, rng, loose, 0.8, 0.25)
+    rim(planes, world, rng, bound, 0.13 * f["organelle_size"])
+    tubules(planes, world, rng, 0.10 * bound, f["mesh"], 0.10, 0.8 / f["reach"])
+    fill(planes, world, rng, loose, 0.8, 0.25)
 
 
 PROTEINS = (_er, _imm, _golgi, _peroxisomes, _early_endosome, _cytosol, _nuclear_envelope)

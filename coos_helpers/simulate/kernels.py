@@ -1,0 +1,32 @@
+"""Compiled functions, kept on disk for as long as no line of the simulator changes."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def source_digest():
+    """Return a digest of the simulator's own source code: another simulator draws other cells."""
+    digest = hashlib.sha256()
+    for module in sorted(_FOLDER.glob("*.py")):
+        digest.update(module.name.encode() + b"\0" + module.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def compiled(function):
+    """Compile a function with numba, without the interpreter's lock.
+
+    Numba's own cache looks at one file only: a kernel that calls a function of another module would go on with that
+    function's old code. So every state of the source has a cache of its own.
+    """
+    import numba  # here, as it takes half a second and a finished release needs none of it
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_FOLDER / "__pycache__" / source_digest())
+    try:
+        return numba.njit(cache=True, nogil=True, fastmath=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before

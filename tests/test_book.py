@@ -1,0 +1,152 @@
+"""The whole book in the smoke profile: killed, continued, built, and its pages read."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from book_builder import ROOT, build
+
+COMMAND = [sys.executable, str(ROOT / "book" / "build.py"), "--profile", "smoke"]
+
+
+def run(folder, *arguments):
+    environment = {**os.environ, "COOS_BUILD": str(folder / "_build")}
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900
+    )
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """Start the build, kill it in its second chapter, and start it again."""
+    folder = tmp_path_factory.mktemp("book")
+    environment = {**os.environ, "COOS_BUILD": str(folder / "_build")}
+    with subprocess.Popen(
+        COMMAND, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            if "02-texture: executing" in line:
+                os.killpg(process.pid, signal.SIGKILL)
+    done = run(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def pages(book):
+    html = book[0] / "_build" / "html"
+    return {path: Page(path) for path in sorted(html.rglob("*.html")) if "_static" not in path.parts}
+
+
+class Page(HTMLParser):
+    """Collect a page's links, images and what it loads."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.loaded, self.images, self.ids = [], [], [], set()
+        self.text = path.read_text(encoding="utf-8")
+        self.feed(self.text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if "id" in values:
+            self.ids.add(values["id"])
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        if tag in ("script", "img", "iframe", "source") and values.get("src"):
+            self.loaded.append(values["src"])
+        if tag == "link" and values.get("rel") in ("stylesheet", "preload", "icon", "shortcut icon"):
+            self.loaded.append(values["href"])
+        if tag == "img":
+            self.images.append(values)
+
+
+def test_a_killed_build_goes_on_where_it_was(book):
+    assert "01-meet-the-cells: nothing changed" in book[1]
+    assert "02-texture: executing" in book[1]
+
+
+def test_it_ends_with_the_path_of_the_first_page(book):
+    path = book[1].strip().splitlines()[-1]
+    assert path == str(book[0] / "_build" / "html" / "index.html")
+    assert os.path.exists(path)
+
+
+def test_a_second_build_does_nothing(book):
+    done = run(book[0])
+    assert done.returncode == 0
+    assert done.stdout.count("nothing changed") == len(build.chapters()) + 1
+    assert "executing" not in done.stdout and "Building" not in done.stdout
+
+
+def test_no_page_asks_another_host_for_anything(pages):
+    assert len(pages) >= 6
+    for path, page in pages.items():
+        assert [url for url in page.loaded if urlsplit(url).netloc] == [], path
+
+
+def test_what_a_page_loads_and_links_is_there(pages):
+    for path, page in pages.items():
+        for url in page.loaded + page.links:
+            parts = urlsplit(url)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            assert target.exists(), f"{path.name} points at {url}"
+            if parts.fragment and target in pages:
+                assert unquote(parts.fragment) in pages[target].ids, f"{path.name} points at {url}"
+
+
+def test_every_figure_of_a_chapter_has_alt_text_and_names_its_data(pages):
+    for path, page in pages.items():
+        if path.parent.name != "notebooks":
+            continue
+        figures = [image for image in page.images if "_images/" in image["src"]]
+        assert len(figures) >= 6
+        assert all(len(image["alt"]) > 40 for image in figures)
+        captions = re.findall(r'<span class="caption-text">(.*?)</span>', page.text, re.S)
+        captions = [caption for caption in captions if "Fig" not in caption and len(caption) > 60]
+        assert len(captions) >= len(figures)
+        assert all("simulated cells, not COOS-7" in caption for caption in captions)
+
+
+def test_every_table_of_a_chapter_names_its_data(pages):
+    tables = [c for page in pages.values() for c in re.findall(r"<caption>(.*?)</caption>", page.text, re.S)]
+    assert len(tables) >= 6
+    assert all("simulated cells, not COOS-7" in caption and "Profile: smoke" in caption for caption in tables)
+
+
+def test_no_page_shows_an_error_or_a_path_of_this_machine(pages):
+    for path, page in pages.items():
+        assert "Traceback" not in page.text, path
+        assert str(ROOT.parent) not in page.text, path
+
+
+def test_chapters_open_in_colab_at_the_committed_notebook(pages):
+    for path, page in pages.items():
+        if path.parent.name == "notebooks":
+            (link,) = {url for url in page.links if "colab.research.google.com" in url}
+            assert link.endswith(f"/blob/main/notebooks/{path.stem}.ipynb")
+            assert (ROOT / "notebooks" / f"{path.stem}.ipynb").exists()
+
+
+def test_every_chapter_runs_on_real_cells_with_five_classes_and_three_test_sets(real_cells, tmp_path):
+    done = run(tmp_path, "--data", str(real_cells))
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "_build" / "html" / "notebooks" / "02-texture.html").read_text(encoding="utf-8")
+    assert "AAR2" in page and "Nuclear Envelope" not in page and "test4 minus home" not in page
+    assert "simulated cells, not COOS-7" not in page
+
+
+def test_a_folder_without_a_release_is_one_clear_message(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path, "--data", str(tmp_path / "empty"))
+    assert done.returncode == 1
+    assert "Error:" in done.stderr and "no split among 0 entries" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,156 @@
+"""What `make book` executes again, and what it leaves alone; with chapters of a line or two."""
+
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from book_builder import build
+
+from coos_helpers import profiles, store
+
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec: {name: python3, language: python, display_name: Python 3}
+%s
+---
+
+# A chapter
+
+```{code-cell} ipython3
+:tags: [parameters]
+DATA = "simulated"  # data
+PROFILE = "smoke"  # profile
+```
+
+```{code-cell} ipython3
+%s
+```
+"""
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """Three chapters, the second of which reads the first; execution is replaced by a note of its name."""
+    monkeypatch.setenv("COOS_BUILD", str(tmp_path / "_build"))
+    chapters = {
+        "01-a": HEAD % ("reads: []", "from coos_helpers import metrics"),
+        "02-b": HEAD % ("reads: [01-a]", "from coos_helpers import rescale"),
+        "03-c": HEAD % ("reads: []", "from coos_helpers import texture"),
+    }
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name, text in chapters.items():
+        (folder / f"{name}.md").write_text(text)
+    executed = []
+
+    def fake(source, target, parameters, **_):
+        executed.append(source.split("/")[-1].removesuffix(".ipynb"))
+        made = nbformat.read(source, as_version=4)
+        nbformat.write(made, target)
+
+    monkeypatch.setattr(build.papermill, "execute_notebook", fake)
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    (tmp_path / "constraints.txt").write_text("numpy==2.0.0\n")
+    run = profiles.Run("simulated", "smoke", profiles.PROFILES["smoke"])
+
+    def make():
+        executed.clear()
+        keys = {}
+        for name in chapters:
+            source = folder / f"{name}.md"
+            build.convert(source)
+            keys[name] = build.execute(source, run, {}, keys)
+        return list(executed)
+
+    return SimpleNamespace(make=make, folder=folder, root=tmp_path, run=run)
+
+
+def test_nothing_is_executed_twice(world):
+    assert world.make() == ["01-a", "02-b", "03-c"]
+    assert world.make() == []
+
+
+def test_an_edited_chapter_is_executed_again_and_so_is_one_that_reads_it(world):
+    world.make()
+    with open(world.folder / "03-c.md", "a") as file:
+        file.write("\nMore text.\n")
+    assert world.make() == ["03-c"]
+    with open(world.folder / "01-a.md", "a") as file:
+        file.write("\nMore text.\n")
+    assert world.make() == ["01-a", "02-b"]
+
+
+def test_an_edit_of_the_package_executes_what_imports_it(world, monkeypatch):
+    world.make()
+    closure = store.closure
+
+    def edited(modules):
+        files = closure(modules)
+        if "rescale" in files:
+            changed = world.root / "rescale.py"
+            changed.write_text("# edited")
+            files["rescale"] = changed
+        return files
+
+    monkeypatch.setattr(store, "closure", edited)
+    assert world.make() == ["02-b", "03-c"], "texture imports rescale, metrics does not"
+
+
+def test_another_pinned_version_executes_everything(world):
+    world.make()
+    (world.root / "constraints.txt").write_text("numpy==2.0.1\n")
+    assert world.make() == ["01-a", "02-b", "03-c"]
+
+
+def test_a_chapter_that_fails_is_named_and_the_finished_ones_are_kept(world, monkeypatch):
+    real = build.papermill.execute_notebook
+
+    def fails(source, target, parameters, **kwargs):
+        if "02-b" in source:
+            raise build.papermill.PapermillExecutionError(1, 1, "boom()", "ValueError", "no such cell", [])
+        real(source, target, parameters, **kwargs)
+
+    monkeypatch.setattr(build.papermill, "execute_notebook", fails)
+    with pytest.raises(RuntimeError, match="02-b stopped at its code cell 1: ValueError: no such cell"):
+        world.make()
+    monkeypatch.setattr(build.papermill, "execute_notebook", real)
+    assert world.make() == ["02-b", "03-c"]
+
+
+def test_parameters_that_a_chapter_lacks_are_named(world):
+    path = world.folder / "01-a.md"
+    path.write_text(path.read_text().replace('PROFILE = "smoke"', 'PROFIL = "smoke"'))
+    with pytest.raises(ValueError, match="01-a.md: its parameters cell lacks PROFILE"):
+        world.make()
+
+
+def test_a_notebook_with_edits_of_its_own_is_put_aside(world, capsys):
+    world.make()
+    path = world.folder / "01-a.ipynb"
+    edited = nbformat.read(path, as_version=4)
+    edited.cells[0].source = "# My notes"
+    nbformat.write(edited, path)
+    assert world.make() == []
+    kept = list((store.root() / "edited").glob("01-a-*.ipynb"))
+    assert len(kept) == 1 and "# My notes" in kept[0].read_text()
+    assert "had edits of its own" in capsys.readouterr().out
+    assert "My notes" not in path.read_text()
+
+
+def test_an_executed_notebook_keeps_warnings_but_not_progress_bars():
+    cell = nbformat.v4.new_code_cell("x", metadata={"mystnb": {"figure": {"caption": "A figure."}}})
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text="\r  0%|   | 0/2\r100%|###| 2/2 [00:01]\n"),
+        nbformat.v4.new_output("stream", name="stderr", text="\r50%|# | 1/2\nUserWarning: careful\n"),
+        nbformat.v4.new_output("stream", name="stdout", text="kept\n"),
+    ]
+    injected = nbformat.v4.new_code_cell("DATA = 1", metadata={"tags": ["injected-parameters"]})
+    made = nbformat.v4.new_notebook(cells=[cell, injected], metadata={"papermill": {"input_path": "/somewhere"}})
+    build.finish(made, "key", "Data: simulated cells.")
+    assert [output.text for output in cell.outputs] == ["UserWarning: careful\n", "kept\n"]
+    assert cell.metadata.mystnb.figure.caption == "A figure. Data: simulated cells."
+    assert "remove-cell" in injected.metadata.tags
+    assert "somewhere" not in str(made)

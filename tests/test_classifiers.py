@@ -1,0 +1,317 @@
+"""What must hold of the classifiers: the paper's protocol, nothing learned from a test split, nothing done twice."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from coos_helpers import classifiers, store
+
+KEYS = ["knn", "l1-lr", "rf"]
+
+
+PAPERS_GRID = dict(classifiers.GRID)
+
+
+@pytest.fixture(autouse=True)
+def small_forests(monkeypatch):
+    """Keep the tests quick: nothing here depends on the number of trees."""
+    monkeypatch.setitem(classifiers.GRID, "n_estimators", (5, 10, 15, 20))
+
+
+def blobs(n=120, classes=4, d=6, seed=0):
+    """Draw features (n, d) around one centre a class, with overlap, each feature on another scale; and labels."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(0, 1.2, (classes, d))
+    labels = np.arange(n) % classes
+    features = (centres[labels] + rng.normal(size=(n, d)) + np.linspace(-9, 9, d)) * np.logspace(-3, 3, d)
+    return features.astype(np.float32), labels
+
+
+def fit(classifier, features, labels, draws=2, seed=0):
+    return classifiers.fit(classifier, features, labels, draws=draws, seed=seed, progress=False)
+
+
+def standardised(train, *others):
+    """Centre and scale by hand, in double precision."""
+    train = np.asarray(train, float)
+    mean, deviation = train.mean(0), train.std(0)
+    deviation = np.where(deviation > 0, deviation, 1)
+    return [(np.asarray(x, float) - mean) / deviation for x in (train, *others)]
+
+
+def test_there_are_the_papers_three_in_its_order():
+    assert list(classifiers.NAMES.values()) == ["kNN", "L1 LR", "RF"]
+
+
+def test_the_grid_is_the_papers():
+    sizes = {name: len(values) for name, values in PAPERS_GRID.items()}
+    assert sizes == {
+        "n_estimators": 9, "max_features": 2, "max_depth": 6, "min_samples_split": 5, "min_samples_leaf": 5,
+    }  # fmt: skip
+    assert None in PAPERS_GRID["max_depth"]
+    assert (min(PAPERS_GRID["n_estimators"]), max(PAPERS_GRID["n_estimators"])) == (20, 200)
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+def test_a_fitted_model_tells_classes_apart_and_gives_probabilities(classifier):
+    features, labels = blobs()
+    model = fit(classifier, features, labels)
+    others, truth = blobs(80, seed=1)
+    assert (model.predict(others) == truth).mean() > 0.6
+    scores = classifiers.class_scores(model, others, 4)
+    assert scores.shape == (80, 4) and scores.dtype == np.float32
+    np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
+    assert scores.min() >= 0
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+def test_the_same_seed_gives_the_same_model(classifier):
+    features, labels = blobs()
+    one, other = (fit(classifier, features, labels, seed=3) for _ in range(2))
+    # A forest adds up its trees' votes in the order in which threads finish: the last bit may differ.
+    np.testing.assert_allclose(one.predict_proba(features), other.predict_proba(features), rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(one.predict(features), other.predict(features))
+
+
+# Standardisation
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+def test_features_are_standardised_by_the_training_set(classifier):
+    features, labels = blobs()
+    scaler = fit(classifier, features, labels)[0]
+    np.testing.assert_allclose(scaler.mean_, features.astype(float).mean(0), rtol=1e-9)
+    np.testing.assert_allclose(scaler.scale_, features.astype(float).std(0), rtol=1e-6)
+
+
+def test_a_test_split_does_not_move_the_standardisation():
+    features, labels = blobs()
+    model = fit("knn", features, labels)
+    others, _ = blobs(40, seed=1)
+    alone = np.concatenate([model.predict_proba(row[None]) for row in others])
+    np.testing.assert_array_equal(model.predict_proba(others), alone)
+    shifted = others + 10 * features.std(0)
+    assert not np.array_equal(model.predict_proba(shifted), alone)
+
+
+@pytest.mark.parametrize("classifier", ["knn", "l1-lr"])
+def test_the_scale_of_a_feature_does_not_matter(classifier):
+    features, labels = blobs()
+    features = np.asarray(features, float)
+    scaled = features * np.array([1, 16, 1 / 1024, 2, 4, 256])
+    one, other = fit(classifier, features, labels), fit(classifier, scaled, labels)
+    np.testing.assert_allclose(one.predict_proba(features), other.predict_proba(scaled), atol=1e-3)
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+@pytest.mark.parametrize("value", [0.0, 7.25, -1e30])
+def test_a_constant_feature_breaks_nothing(classifier, value):
+    features, labels = blobs(60)
+    constant = np.c_[np.full(60, value), features]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = fit(classifier, constant, labels)
+    assert np.isfinite(model.predict_proba(constant)).all()
+    if classifier == "knn":
+        without = fit(classifier, features, labels)
+        np.testing.assert_array_equal(model.predict_proba(constant), without.predict_proba(features))
+
+
+# kNN
+
+
+def test_knn_is_eleven_votes_after_standardising():
+    features, labels = blobs()
+    others, _ = blobs(50, seed=1)
+    model = fit("knn", features, labels)
+    train, test = standardised(features, others)
+    distances = np.linalg.norm(test[:, None] - train[None], axis=2)
+    votes = labels[np.argsort(distances, axis=1)[:, :11]]
+    expected = np.stack([(votes == k).mean(1) for k in range(4)], 1)
+    np.testing.assert_allclose(model.predict_proba(others), expected, atol=1e-12)
+    by_hand = KNeighborsClassifier(11).fit(train, labels)
+    np.testing.assert_array_equal(model.predict(others), by_hand.predict(test))
+
+
+def test_knn_with_fewer_cells_than_neighbours_asks_them_all():
+    features, labels = blobs(8)
+    np.testing.assert_allclose(fit("knn", features, labels).predict_proba(features), 0.25)
+
+
+# L1 logistic regression
+
+
+def test_l1_lr_is_plain_liblinear_one_class_against_the_rest():
+    features, labels = blobs(150)
+    others, _ = blobs(60, seed=1)
+    features, others = features.astype(float), others.astype(float)
+    scaler = StandardScaler().fit(features)
+    train, test = scaler.transform(features), scaler.transform(others)
+    scores = []
+    for k in range(4):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the penalty's name changed with scikit-learn's versions
+            one = LogisticRegression(penalty="l1", C=1.0, solver="liblinear", max_iter=1000, random_state=0)
+            scores.append(one.fit(train, labels == k).predict_proba(test)[:, 1])
+    scores = np.stack(scores, 1)
+    model = fit("l1-lr", features, labels)
+    np.testing.assert_allclose(model.predict_proba(others), scores / scores.sum(1, keepdims=True), atol=1e-12)
+    np.testing.assert_array_equal(model.predict(others), scores.argmax(1))
+
+
+def test_l1_lr_stands_at_the_optimum_of_the_l1_penalty_with_c_1():
+    """Check the optimum's conditions: the loss's slope times C is at most 1, and 1 where a weight is not 0.
+
+    liblinear stops early by default (tol = 1e-4), so the slopes are those of the optimum within a percent.
+    """
+    features, labels = blobs(150, d=12)
+    model = fit("l1-lr", features, labels)
+    (train,) = standardised(features)
+    zeros = 0
+    for k, one in enumerate(model[-1].estimators_):
+        weights = np.r_[one.coef_[0], one.intercept_]
+        with_constant = np.c_[train, np.ones(len(train))]
+        sign = np.where(labels == k, 1, -1)
+        slope = (with_constant * (sign / (1 + np.exp(sign * (with_constant @ weights))))[:, None]).sum(0)
+        assert (abs(slope) < 1 + 0.01).all()
+        used = weights != 0
+        np.testing.assert_allclose(slope[used], np.sign(weights[used]), atol=0.01)
+        zeros += (~used).sum()
+    assert zeros > 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_l1_lr_brings_no_warning():
+    features, labels = blobs()
+    fit("l1-lr", features, labels).predict(features)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("classifier", KEYS)
+def test_two_classes_are_enough(classifier):
+    features, labels = blobs(60, classes=2)
+    model = fit(classifier, features, labels)
+    assert classifiers.class_scores(model, features, 2).shape == (60, 2)
+
+
+# The search
+
+
+def test_the_draw_with_the_best_cross_validation_is_chosen():
+    features, labels = blobs()
+    chosen, scores = classifiers.search(features, labels, draws=4, seed=1, progress=False)
+    assert scores.shape == (4,) and len(set(scores)) > 1
+    folds = StratifiedKFold(5, shuffle=True, random_state=1)
+    by_hand = cross_val_score(
+        classifiers.random_forest(chosen, 1), features, labels, cv=folds, scoring="balanced_accuracy"
+    )
+    assert by_hand.mean() == pytest.approx(scores.max())
+    forest = fit("rf", features, labels, draws=4, seed=1)[-1]
+    assert {name: forest.get_params()[name] for name in chosen} == chosen
+
+
+def test_draws_come_from_the_grid_and_are_the_first_of_a_longer_search(monkeypatch):
+    seen = []
+
+    def score(forest, *_, **__):
+        seen.append({name: forest.get_params()[name] for name in classifiers.GRID})
+        return np.zeros(5)
+
+    monkeypatch.setattr(classifiers, "cross_val_score", score)
+    classifiers.search(*blobs(), draws=100, progress=False)
+    assert len(seen) == 100 == len({tuple(settings.values()) for settings in seen})
+    assert all(value in classifiers.GRID[name] for settings in seen for name, value in settings.items())
+
+
+def test_a_search_that_was_stopped_goes_on_and_ends_as_if_it_had_not(build_folder, monkeypatch):
+    features, labels = blobs(60)
+    whole = classifiers.search(features, labels, draws=4, progress=False)
+    for file in (build_folder / "search").iterdir():
+        file.unlink()
+    real, calls = classifiers.cross_val_score, []
+
+    def stopped(*args, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(classifiers, "cross_val_score", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        classifiers.search(features, labels, draws=4, progress=False)
+    again = classifiers.search(features, labels, draws=4, progress=False)
+    assert len(calls) == 2 + 1 + 2  # two draws, the one that was stopped, and only the two that were missing
+    assert again[0] == whole[0]
+    np.testing.assert_array_equal(again[1], whole[1])
+
+
+def test_a_finished_search_is_not_done_again(monkeypatch):
+    features, labels = blobs(60)
+    one = classifiers.search(features, labels, draws=2, progress=False)
+    monkeypatch.setattr(classifiers, "cross_val_score", lambda *_, **__: pytest.fail("searched again"))
+    other = classifiers.search(features, labels, draws=2, progress=False)
+    assert one[0] == other[0] and one[1].tolist() == other[1].tolist()
+
+
+@pytest.mark.parametrize("changed", ["features", "labels", "draws", "seed"])
+def test_another_search_is_not_mistaken_for_a_finished_one(monkeypatch, changed):
+    features, labels = blobs(60)
+    calls = []
+    monkeypatch.setattr(classifiers, "cross_val_score", lambda *_, **__: calls.append(1) or np.zeros(5))
+    classifiers.search(features, labels, draws=2, seed=0, progress=False)
+    other = features + (changed == "features"), np.roll(labels, changed == "labels")
+    draws, seed = 2 + (changed == "draws"), int(changed == "seed")
+    classifiers.search(*other, draws=draws, seed=seed, progress=False)
+    assert len(calls) == 2 + draws
+
+
+def test_the_search_lies_where_made_things_lie(build_folder):
+    classifiers.search(*blobs(60), draws=1, progress=False)
+    assert store.root() == build_folder
+    assert [path.suffix for path in (build_folder / "search").iterdir()] == [".json"]
+
+
+# What is refused, and absent classes
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+def test_a_class_that_the_training_set_lacks_scores_zero_and_is_never_predicted(classifier):
+    features, labels = blobs(90, classes=3)
+    labels = np.array([0, 2, 5])[labels]
+    model = fit(classifier, features, labels)
+    scores = classifiers.class_scores(model, features, 7)
+    assert scores.shape == (90, 7)
+    assert (scores[:, [1, 3, 4, 6]] == 0).all()
+    np.testing.assert_allclose(scores[:, [0, 2, 5]], model.predict_proba(features), rtol=1e-6)
+    assert set(model.predict(features)) <= {0, 2, 5}
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_features_that_are_not_finite_are_named(classifier, value):
+    features, labels = blobs(40)
+    features[17, 3] = value
+    with pytest.raises(ValueError, match=f"found {value} in feature 3 of cell 17; expected finite numbers"):
+        fit(classifier, features, labels)
+
+
+@pytest.mark.parametrize("classifier", KEYS)
+def test_one_class_is_refused(classifier):
+    with pytest.raises(ValueError, match="found one class .*; expected at least two"):
+        fit(classifier, blobs(40)[0], np.zeros(40, int))
+
+
+def test_an_unknown_classifier_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="found the classifier 'svm'; expected one of knn, l1-lr, rf"):
+        fit("svm", *blobs(40))
+
+
+@pytest.mark.parametrize("features, labels", [(np.ones((5, 2)), np.zeros(4)), (np.ones(5), np.zeros(5))])
+def test_lengths_that_disagree_are_refused(features, labels):
+    with pytest.raises(ValueError, match=r"found features of shape .* and labels of shape .*; expected \(N, d\)"):
+        fit("knn", features, labels)

@@ -1,0 +1,227 @@
+"""What must hold of the compiled kernel: equal to mahotas, on cells and at every edge."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from mahotas.features.texture import cooccurence, haralick_features
+
+from coos_helpers import rescale
+from coos_helpers.data import open_release
+from coos_helpers.haralick import FEATURES, haralick
+from coos_helpers.texture import DISTANCES
+
+
+def mahotas_haralick(image, distance):
+    """Let mahotas make the 13 features of one image, with a matrix of 256 levels, as a mean over directions."""
+    matrices = []
+    for direction in range(4):
+        matrix = np.zeros((256, 256), np.int32)
+        cooccurence(image, direction, matrix, symmetric=True, distance=distance)
+        matrices.append(matrix)
+    return haralick_features(matrices, return_mean=True)
+
+
+def assert_equal(ours, theirs):
+    """Compare features of (N, 13 * D) to 1e-9 relative, where the features themselves have that many digits.
+
+    Correlation and the two information measures are differences of numbers that may be nearly equal: near 0 only the
+    digits of those numbers count, here all but the last four of a double. The second measure is a square root of such
+    a difference, so it is its square that is compared.
+    """
+    ours, theirs = (x.reshape(len(x), -1, 13).copy() for x in (ours, theirs))
+    for x in (ours, theirs):
+        x[..., 12] **= 2
+    for feature, name in enumerate(FEATURES):
+        absolute = 1e-12 if feature in (2, 11, 12) else 1e-14
+        np.testing.assert_allclose(
+            ours[..., feature], theirs[..., feature], rtol=1e-9, atol=absolute, err_msg=f"{name} differs"
+        )
+
+
+def reference(images, distances):
+    return np.array([np.concatenate([mahotas_haralick(image, d) for d in distances]) for image in images])
+
+
+def eight_bit(images):
+    return rescale.to_8bit(rescale.min_max(images))
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize("name", ["train", "test1", "test2", "test3", "test4"])
+def test_features_of_simulated_cells_are_mahotas(simulated, name):
+    split = simulated[name]
+    images = eight_bit(split.images[np.linspace(0, len(split) - 1, 2).astype(int)][:, 0])
+    assert_equal(haralick(images, DISTANCES), reference(images, DISTANCES))
+
+
+def test_features_of_real_cells_are_mahotas(real_cells):
+    for split in open_release(real_cells).values():
+        images = eight_bit(split.images[len(split) // 2 :][:1, 0])
+        assert_equal(haralick(images, DISTANCES), reference(images, DISTANCES))
+
+
+def test_the_relative_error_on_cells_needs_no_absolute_tolerance(simulated):
+    images = eight_bit(simulated["train"].images[::150][:, 0])
+    np.testing.assert_allclose(haralick(images, (1, 4)), reference(images, (1, 4)), rtol=1e-9, atol=0)
+
+
+def edge_cases():
+    y, x = np.mgrid[:64, :64]
+    bright = np.zeros((64, 64), np.uint8)
+    bright[20, 40] = 255
+    corner = np.zeros((64, 64), np.uint8)
+    corner[0, 0] = 1
+    return {
+        "black": np.zeros((64, 64), np.uint8),
+        "white": np.full((64, 64), 255, np.uint8),
+        "one bright pixel": bright,
+        "one pixel in the corner": corner,
+        "two levels": noise(64, 64) // 128 * 200 + 5,
+        "neighbouring levels": noise(64, 64) % 2,
+        "checkerboard": ((x + y) % 2 * 255).astype(np.uint8),
+        "stripes": (x % 2 * 255).astype(np.uint8),
+        "halves": np.where(x < 32, 0, 255).astype(np.uint8),
+        "ramp": (4 * x).astype(np.uint8),
+        "diagonal ramp": (2 * (x + y)).astype(np.uint8),
+        "noise": noise(64, 64),
+        "few levels": noise(64, 64) % 5,
+        "wide": noise(20, 50),
+        "tall": noise(50, 20),
+        "smallest": noise(17, 17),
+    }
+
+
+@pytest.mark.parametrize("image", edge_cases().values(), ids=edge_cases().keys())
+def test_features_at_the_edges_are_mahotas(image):
+    ours = haralick(image[None], DISTANCES)
+    assert np.isfinite(ours).all()
+    assert_equal(ours, reference(image[None], DISTANCES))
+
+
+def test_correlation_of_nearly_equal_bright_levels_is_exact_where_mahotas_loses_digits():
+    image = noise(64, 64) % 2 + 254
+    exact = []
+    for dr, dc in ((0, 1), (1, 1), (1, 0), (1, -1)):
+        pairs = [
+            (int(image[r, c]), int(image[r + dr, c + dc]))
+            for r in range(64 - dr)
+            for c in range(max(0, -dc), 64 - max(0, dc))
+        ]
+        mean = Fraction(sum(a + b for a, b in pairs), 2 * len(pairs))
+        spread = sum((a - mean) ** 2 + (b - mean) ** 2 for a, b in pairs)
+        exact.append(2 * sum((a - mean) * (b - mean) for a, b in pairs) / spread)
+    exact = float(sum(exact) / 4)
+    assert haralick(image[None])[0, 2] == pytest.approx(exact, rel=1e-13)
+    assert mahotas_haralick(image, 1)[2] == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (2, 7), (7, 2), (3, 3)])
+def test_the_smallest_images_are_mahotas(shape):
+    images = noise(4, *shape) % 4
+    distances = range(1, min(shape))
+    assert_equal(haralick(images, distances), reference(images, distances))
+
+
+def test_the_largest_distance_leaves_the_corners():
+    images = noise(3, 16, 16)
+    assert_equal(haralick(images, 15), reference(images, (15,)))
+
+
+def test_a_checkerboard_is_what_haralick_says():
+    y, x = np.mgrid[:8, :8]
+    values = dict(zip(FEATURES, haralick(((x + y) % 2 * 255).astype(np.uint8)[None])[0], strict=True))
+    # Along rows and columns every pair is (black, white); along diagonals every pair is of one colour.
+    assert values["contrast"] == pytest.approx(255**2 / 2)
+    assert values["angular second moment"] == pytest.approx((2 * 0.5 + 2 * (25**2 + 24**2) / 49**2) / 4, rel=1e-2)
+    assert values["correlation"] == pytest.approx(0, abs=1e-12)
+    assert values["sum of squares: variance"] == pytest.approx(127.5**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_a_constant_image_has_no_texture(level):
+    values = haralick(np.full((1, 9, 9), level, np.uint8))[0]
+    expected = {"angular second moment": 1, "correlation": 1, "inverse difference moment": 1, "sum average": 2 * level}
+    for name, value in zip(FEATURES, values, strict=True):
+        if name == "difference variance":  # of the array P(|x - y|): one 1 and 255 zeros
+            assert value == pytest.approx(1 / 256 - 1 / 256**2)
+        else:
+            assert value == expected.get(name, 0), name
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turns_by_90_degrees_change_nothing(turns):
+    images = np.concatenate([noise(3, 30, 41), noise(3, 30, 41) // 50])
+    turned = np.rot90(images, turns, axes=(1, 2))
+    np.testing.assert_allclose(haralick(turned, (1, 2, 8)), haralick(images, (1, 2, 8)), rtol=1e-11, atol=1e-13)
+
+
+def test_one_direction_alone_would_change_with_a_turn():
+    """Show that the test above can fail: stripes look different along and across."""
+    x = np.mgrid[:32, :32][1]
+    stripes = (x % 2 * 255).astype(np.uint8)
+    matrices = [np.zeros((256, 256), np.int32) for _ in range(2)]
+    for matrix, image in zip(matrices, (stripes, stripes.T), strict=True):
+        cooccurence(np.ascontiguousarray(image), 0, matrix, symmetric=True, distance=1)
+    one, other = haralick_features(matrices)
+    assert abs(one[1] - other[1]) > 1000
+
+
+def test_columns_go_distance_by_distance():
+    images = noise(4, 24, 24) // 8
+    together = haralick(images, (1, 7, 3))
+    assert together.shape == (4, 39) and together.dtype == np.float64
+    for i, distance in enumerate((1, 7, 3)):
+        np.testing.assert_array_equal(together[:, 13 * i : 13 * i + 13], haralick(images, (distance,)))
+
+
+def test_the_number_of_threads_changes_no_bit():
+    images = noise(700, 20, 20) // 16  # three pieces of work
+    one = haralick(images, (1, 2), n_jobs=1)
+    for n_jobs in (2, 3, None):
+        np.testing.assert_array_equal(haralick(images, (1, 2), n_jobs=n_jobs), one)
+
+
+def test_an_image_does_not_depend_on_those_beside_it():
+    images = noise(300, 20, 20) // 16
+    images[::3] = 0
+    together = haralick(images)
+    for i in (0, 1, 150, 255, 256, 299):
+        np.testing.assert_array_equal(haralick(images[i : i + 1])[0], together[i])
+
+
+def test_an_empty_stack_gives_no_rows():
+    assert haralick(np.zeros((0, 64, 64), np.uint8), DISTANCES).shape == (0, 65)
+
+
+def test_the_images_memory_layout_does_not_matter():
+    images = noise(6, 2, 20, 24)
+    expected = haralick(np.ascontiguousarray(images[:, 0]))
+    np.testing.assert_array_equal(haralick(images[:, 0]), expected)
+    np.testing.assert_array_equal(haralick(np.asfortranarray(images[:, 0])), expected)
+    np.testing.assert_array_equal(haralick(images[::-1, 0])[::-1], expected)
+    images.flags.writeable = False
+    np.testing.assert_array_equal(haralick(images[:, 0]), expected)
+
+
+@pytest.mark.parametrize(
+    "images, words",
+    [
+        (np.zeros((2, 8, 8), np.uint16), r"\(2, 8, 8\) and type uint16; expected \(N, H, W\) uint8.*rescale"),
+        (np.zeros((2, 8, 8)), "type float64"),
+        (np.zeros((8, 8), np.uint8), r"shape \(8, 8\)"),
+        (np.zeros((2, 2, 8, 8), np.uint8), r"shape \(2, 2, 8, 8\)"),
+    ],
+)
+def test_other_images_are_refused(images, words):
+    with pytest.raises(ValueError, match=f"haralick: found .*{words}"):
+        haralick(images)
+
+
+@pytest.mark.parametrize("distances", [0, -1, 8, (1, 8), (1, 0), (), 1.5, (1.0, 2.0), "1"])
+def test_other_distances_are_refused(distances):
+    with pytest.raises(ValueError, match=r"haralick: found distances .*; expected .* from 1 to 7 .* 8 x 12 pixels"):
+        haralick(np.zeros((2, 8, 12), np.uint8), distances)
