@@ -67,7 +67,7 @@ class Split:
         indices (n,) int64 and images (n, 2, 64, 64) uint16.
         """
         order = np.arange(len(self)) if order is None else np.asarray(order)
-        if order.dtype.kind not in "iu":
+        if len(order) and order.dtype.kind not in "iu":
             raise IndexError(f"found an order of type {order.dtype}; expected the indices of cells, whole numbers.")
         for start in range(0, len(order), size):
             indices = order[start : start + size]
