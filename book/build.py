@@ -7,8 +7,11 @@ pinned packages, the modules of `coos_helpers` that it imports, or a chapter who
 front matter as `reads`). The site is built again only when a page changed.
 """
 
+import ast
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +23,7 @@ import jupytext
 import nbformat
 import papermill
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from coos_helpers import profiles, store
 
@@ -32,10 +36,12 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 @click.option("--profile", default="quick", type=click.Choice(list(profiles.PROFILES)))
 @click.option("--only-convert", is_flag=True, help="write notebooks/*.ipynb and stop")
 def main(data, profile, only_convert):
+    signal.signal(signal.SIGINT, stop)
     try:
         sources = [ROOT / f"{page}.md" for page in chapters()]
         say("Converting the chapters")
         for source in sources:
+            code_of(notebook(source), source.name)
             convert(source)
         if only_convert:
             return
@@ -47,10 +53,14 @@ def main(data, profile, only_convert):
         index = build(run, [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources])
         say("The book is ready:")
         print(index)
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. What is finished is kept: the same command goes on from here.")
     except (ValueError, OSError, RuntimeError) as error:
         sys.exit(f"\nError: {error}")
+
+
+def stop(*_):
+    """End at Ctrl-C in one line: whatever is written is written whole, so there is nothing to tidy up."""
+    print("\nStopped. What is finished is kept: the same command goes on from here.", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
 def say(text):
@@ -87,6 +97,20 @@ def content(made):
     return blake2b(repr(cells).encode(), digest_size=8).hexdigest()
 
 
+def code_of(made, name):
+    """Join a notebook's code as plain Python, or say which cell is none."""
+    parts = []
+    for number, cell in enumerate(c for c in made.cells if c.cell_type == "code"):
+        code = TransformerManager().transform_cell(cell.source)  # %magics and !commands become calls
+        try:
+            ast.parse(code)
+        except SyntaxError as error:
+            line = cell.source.splitlines()[min(error.lineno, len(cell.source.splitlines())) - 1]
+            raise ValueError(f"{name}, code cell {number + 1}, line {error.lineno}: {error.msg}: {line}") from None
+        parts.append(code)
+    return "\n".join(parts)
+
+
 def convert(source):
     """Write a chapter's clean `.ipynb` beside its `.md`; a copy that somebody edited is put aside, not overwritten."""
     target = source.with_suffix(".ipynb")
@@ -107,12 +131,11 @@ def convert(source):
 def execute(source, run, release, keys):
     """Execute a chapter unless it is there already, made by the same things; return the key of those things."""
     clean = notebook(source)
-    code = "\n".join(cell.source for cell in clean.cells if cell.cell_type == "code")
     key = store.key(
         chapter=source.read_text(encoding="utf-8"),
         run=[run.data, run.profile, run.settings],
         data={name: store.split_key(split) for name, split in release.items()},
-        code=store.code_key(*store.imported(code)),
+        code=store.code_key(*store.imported(code_of(clean, source.name))),
         builder=Path(__file__).read_text(encoding="utf-8"),
         packages=(ROOT / "constraints.txt").read_text(encoding="utf-8"),
         python=sys.version,
@@ -138,6 +161,7 @@ def execute(source, run, release, keys):
             kernel_name="python3",
             cwd=str(ROOT),
             stderr_file=sys.stderr,  # the progress bars of long cells
+            extra_arguments=["--log-level=40"],  # no word of the kernel's on how it is reached
         )
     except papermill.PapermillExecutionError as error:
         raise RuntimeError(
@@ -145,7 +169,10 @@ def execute(source, run, release, keys):
             f"The notebook up to there: {partial}"
         ) from error
     made = nbformat.read(partial, as_version=4)
-    finish(made, key, profiles.caption(run, release))
+    if said := finish(made, key, profiles.caption(run, release)):
+        raise RuntimeError(
+            f"{source.stem} wrote to stderr, which no page should show:\n{said}\nThe notebook: {partial}"
+        )
     with store.atomic(output) as file:
         file.write(nbformat.writes(made).encode())
     partial.unlink()
@@ -156,8 +183,9 @@ def execute(source, run, release, keys):
 def finish(made, key, caption):
     """Make an executed notebook fit to be read: captions name the data, and what was only for the terminal goes.
 
-    Progress bars are taken out of stderr. What else stands there, such as a warning, stays and fails the build.
+    Progress bars are taken out of stderr. What else stands there, such as a warning, is returned with its cell.
     """
+    said = []
     made.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "key": key})
     for cell in made.cells:
         cell.metadata.pop("papermill", None)
@@ -169,14 +197,17 @@ def finish(made, key, caption):
                 output.text = re.sub(r"\r[^\r\n]*\n?", "", output.text)
         if "outputs" in cell:
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip()]
+            said += [f"in {cell.id}: {o.text.strip()}" for o in cell.outputs if o.get("name") == "stderr"]
         figure = cell.metadata.get("mystnb", {}).get("figure")
         if figure:
             figure["caption"] = f"{figure['caption'].strip()} {caption}"
+    return "\n".join(said)
 
 
 def build(run, executed):
     """Stage the pages and the executed chapters, build them as HTML, and return the path of the first page."""
-    stage, index = store.root() / "src", store.root() / "html" / "index.html"
+    stage, site = store.root() / "src", store.root() / "html"
+    index = site / "index.html"
     stamp = store.root() / "html.key"
     pages = [path for path in sorted((ROOT / "book").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     inputs = [*pages, *executed, ROOT / "_config.yml", ROOT / "constraints.txt"]
@@ -186,22 +217,27 @@ def build(run, executed):
         return index
     say("Building the pages (about 20 s)")
     stamp.unlink(missing_ok=True)
-    shutil.rmtree(stage, ignore_errors=True)
-    shutil.rmtree(store.root() / "html", ignore_errors=True)
+    made = store.root() / "jupyter-book"
+    for folder in (stage, made):
+        shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "book", stage / "book", ignore=shutil.ignore_patterns("build.py", "__pycache__"))
     (stage / "notebooks").mkdir()
     for path in executed:
         shutil.copy2(path, stage / "notebooks")
     log = store.root() / "html.log"
     command = [Path(sys.executable).parent / "jupyter-book", "build", stage, "--config", ROOT / "_config.yml"]
-    command += ["--toc", ROOT / "book" / "_toc.yml", "--path-output", store.root().parent]
+    command += ["--toc", ROOT / "book" / "_toc.yml", "--path-output", made, "--all", "-W", "-n", "--keep-going"]
     with open(log, "w") as file:
-        done = subprocess.run([*command, "--all", "-W", "-n", "--keep-going"], stdout=file, stderr=file, cwd=ROOT)
+        done = subprocess.run(command, stdout=file, stderr=file, cwd=ROOT)
     # One wrong way of calling jupyter-book does nothing and exits 0: the page itself is the proof.
-    if done.returncode or not index.exists():
-        lines = log.read_text(errors="replace").splitlines()
+    fresh = made / "_build" / "html"
+    if done.returncode or not (fresh / "index.html").exists():
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace")).splitlines()
         telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
         raise RuntimeError("the pages could not be built:\n" + "\n".join(telling) + f"\nAll of it: {log}")
+    shutil.rmtree(site, ignore_errors=True)
+    os.replace(fresh, site)
+    shutil.rmtree(made)
     stamp.write_text(key)
     return index
 

@@ -1,5 +1,6 @@
 """Look through every image of a release, as `coos check` does."""
 
+import os
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from coos_helpers.data import open_release, open_split
+from coos_helpers.naming import passed_over
 
 #: Cells named in a warning before it only counts.
 NAMED = 10
@@ -15,23 +17,26 @@ NAMED = 10
 
 @dataclass(frozen=True)
 class Report:
-    """Say what is in a release: `splits` (dict from name to `Split`) and `warnings` (list of str)."""
+    """Say what is in a release: its splits by name, what is odd, and names of files that are no splits."""
 
     splits: dict
     warnings: list
+    ignored: list
 
     def text(self):
         """Describe the release in lines for a terminal, without the warnings."""
         first = next(iter(self.splits.values()))
-        lines = [first.path.parent.name, f"  source   {first.source}", f"  classes  {', '.join(first.class_names)}", ""]
+        heading = Path(os.path.abspath(first.path)).parent.name  # a path such as `.` names no folder
+        lines = [heading, f"  source   {first.source}", f"  classes  {', '.join(first.class_names)}", ""]
         for split in self.splits.values():
             counts = np.bincount(split.labels, minlength=len(split.class_names))
-            places = [
-                f"{len(np.unique(ids))} {what}" if ids is not None else f"no {what}"
-                for what, ids in (("plates", split.plate), ("wells", split.well_ids))
-            ]
-            lines.append(f"  {split.name:6} {len(split):>7,} cells  {', '.join(places)}  {split.path.name}")
+            places = f"{_kinds(split.plate, 'plates')}, {_kinds(split.well_ids, 'wells')}"
+            if split.well is not None and split.plate is None:
+                places = f"{_kinds(split.well, 'names of wells')} on unknown plates"
+            lines.append(f"  {split.name:6} {len(split):>7,} cells  {places}  {split.path.name}")
             lines.append(f"         cells a class: {' '.join(map(str, counts))}")
+        if self.ignored:
+            lines += ["", f"  ignored  {', '.join(self.ignored)}"]
         return "\n".join(lines)
 
 
@@ -45,15 +50,16 @@ def check_release(path, progress=True):
 
     Returns
     -------
-    Report, with a warning for each split that has images of one constant value, lacks a class, or shares images
-    with another split; cells are named by their index.
+    Report, with a warning for each split that has images of one constant value, lacks a class, or has an image twice
+    or in common with another split; cells are named by their index.
 
     Raises
     ------
     DataError : the release cannot be used.
     """
     path = Path(path)
-    splits = open_release(path) if _is_release(path) else {(split := open_split(path)).name: split}
+    whole = _is_release(path)
+    splits = open_release(path) if whole else {(split := open_split(path)).name: split}
     warnings, seen = [], {}
     total = sum(len(split) for split in splits.values())
     with tqdm(total=total, desc="checking", unit=" cells", disable=not progress, leave=False) as bar:
@@ -62,13 +68,15 @@ def check_release(path, progress=True):
                 f"{name}: no cell of the class {split.class_names[label]}"
                 for label in np.setdiff1d(np.arange(len(split.class_names)), split.labels)
             ]
-            constant, shared = ([], []), {}
+            constant, shared, here, twice = ([], []), {}, {}, []
             for indices, images in split.batches():
                 flat = images.reshape(len(images), 2, -1)
                 for channel, found in enumerate(constant):
                     found.extend(indices[(flat[:, channel] == flat[:, channel, :1]).all(axis=1)])
                 for index, image in zip(indices, images, strict=True):
                     digest = blake2b(image, digest_size=16).digest()
+                    if (first := here.setdefault(digest, int(index))) != index:
+                        twice.append(f"{first} = {index}")
                     other, at = seen.setdefault(digest, (name, int(index)))
                     if other != name:
                         shared.setdefault(other, []).append((at, int(index)))
@@ -76,12 +84,18 @@ def check_release(path, progress=True):
             for channel, found in zip(("protein", "nucleus"), constant, strict=True):
                 if found:
                     warnings.append(f"{name}: constant {channel} image at {_cells(found)}")
+            if twice:
+                warnings.append(f"{name}: the same image twice, cell for cell: {_listed(twice)}")
             for other, pairs in shared.items():
                 warnings.append(
                     f"the same image in {other} and {name}: {_cells([a for a, _ in pairs])} of {other}, "
                     f"{_cells([b for _, b in pairs])} of {name}"
                 )
-    return Report(splits, warnings)
+    return Report(splits, warnings, passed_over(path) if whole else [])
+
+
+def _kinds(ids, what):
+    return f"no {what}" if ids is None else f"{len(np.unique(ids))} {what}"
 
 
 def _is_release(path):
@@ -90,6 +104,9 @@ def _is_release(path):
 
 
 def _cells(indices):
-    named = ", ".join(map(str, indices[:NAMED]))
-    more = f" and {len(indices) - NAMED} more" if len(indices) > NAMED else ""
-    return f"cell{'s' if len(indices) > 1 else ''} {named}{more}"
+    return f"cell{'s' if len(indices) > 1 else ''} {_listed(indices)}"
+
+
+def _listed(things):
+    more = f" and {len(things) - NAMED} more" if len(things) > NAMED else ""
+    return ", ".join(map(str, things[:NAMED])) + more

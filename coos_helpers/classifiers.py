@@ -80,6 +80,7 @@ def l1_logistic_regression(seed=0):
     """Make a logistic regression with an L1 penalty, one class against the rest.
 
     The paper names neither solver nor C. These are what scikit-learn chose by itself in 2019: liblinear, C = 1.
+    Iterations are at most 1000: scikit-learn's own 100 stops before it has converged.
     """
     # The same penalty, under the name that each version of scikit-learn knows.
     parameters = inspect.signature(LogisticRegression).parameters
@@ -96,20 +97,26 @@ def search(features, labels, draws=100, seed=0, progress=True):
     """Choose the random forest's settings by a random search with 5-fold cross-validation of the training set.
 
     The score is the mean balanced accuracy of the folds; the paper does not name its own. Scores are stored as they
-    come, so a search that was stopped goes on.
+    come, so a search that was stopped goes on. Where a class has fewer cells than there are folds, there are fewer
+    folds; a cell without another of its class cannot be held out, and takes no part. Both are said in print.
 
     Returns
     -------
     The best settings (dict), and the scores of all draws, (draws,) float64.
+
+    Raises
+    ------
+    ValueError : features that are not finite, fewer than two classes, or no class with two cells.
     """
     features, labels = _checked(features, labels)
     key = store.key(
         features=features, labels=labels, draws=draws, seed=seed, grid=GRID, code=store.code_key("classifiers")
     )
     path = store.root() / "search" / f"{key}.json"
-    scores = json.loads(path.read_text()) if path.exists() else []
+    scores = _stored_scores(path, draws)
     drawn = list(ParameterSampler(GRID, draws, random_state=seed))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    features, labels, n_folds = _with_folds(features, labels)
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     with tqdm(total=draws, initial=len(scores), desc="random forest search", disable=not progress) as bar:
         for settings in drawn[len(scores) :]:
             # The folds run side by side, so each forest grows on one core.
@@ -127,6 +134,35 @@ def class_scores(model, features, n_classes):
     scores = np.zeros((len(features), n_classes), np.float32)
     scores[:, model.classes_] = model.predict_proba(np.asarray(features, np.float64))
     return scores
+
+
+def _stored_scores(path, draws):
+    """Read the scores of a search that was begun; none where there are none, or where the file is damaged."""
+    if not path.exists():
+        return []
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(scores, list) and len(scores) <= draws and all(0 <= float(score) <= 1 for score in scores):
+            return scores
+    except (OSError, ValueError, TypeError, RecursionError):
+        pass
+    print(f"{path} is damaged and will be made again.")
+    return []
+
+
+def _with_folds(features, labels):
+    """Choose the number of folds by the smallest class, and leave out cells that have no other of their class."""
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.max() < 2:
+        raise ValueError("found one cell in each class; expected at least two in one, so that one can be held out.")
+    alone = counts[classes] == 1
+    if alone.any():
+        names = ", ".join(map(str, labels[alone]))
+        print(f"Classes with a single cell ({names}) cannot be held out: the random forest's search goes without them.")
+    n_folds = min(FOLDS, int(counts[counts > 1].min()))
+    if n_folds < FOLDS:
+        print(f"The smallest class has {n_folds} cells: the random forest's search uses {n_folds} folds, not {FOLDS}.")
+    return features[~alone], labels[~alone], n_folds
 
 
 def _checked(features, labels):

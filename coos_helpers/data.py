@@ -4,20 +4,23 @@
 `coos_helpers.simulate` alike. What is wrong with a file is a `DataError`, raised before any number is made from it.
 """
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from coos_helpers import hdf5, tiff
+from coos_helpers.annotations import as_class_names, as_labels, as_places
 from coos_helpers.errors import DataError
 from coos_helpers.images import Images
+from coos_helpers.naming import passed_over, split_at, split_name
 
 __all__ = ["CLASS_NAMES", "DataError", "Split", "open_release", "open_split", "split_name"]
 
 #: COOS-7's classes in the order of their labels (paper, Table 1).
 CLASS_NAMES = ("ER", "IMM", "Golgi", "Peroxisomes", "Early Endosome", "Cytosol", "Nuclear Envelope")
+
+FETCH = "Fetch the release with `coos download`, or make one with `coos simulate`."
 
 
 @dataclass(frozen=True)
@@ -49,37 +52,38 @@ class Split:
 
     @property
     def well_ids(self):
-        """Name each cell's physical well, (N,) str as `plate/well`, or None: A01 lies on every plate."""
+        """Name each cell's physical well, (N,) str as `plate/well`.
+
+        None where the file does not name both: A01 lies on every plate, so a well's name alone may be two wells.
+        """
         if self.well is None or self.plate is None:
-            return self.well
+            return None
         return np.char.add(np.char.add(self.plate, "/"), self.well)
 
     def batches(self, size=1024, order=None):
-        """Yield `(indices, images)` over the split, so that it need never lie in memory whole.
+        """Go through the split in pairs of indices and images, so that it need never lie in memory whole.
 
         Parameters
         ----------
         size : cells in a batch.
         order : (n,) indices to go through; the file's own order when None.
 
-        Yields
+        Returns
+        -------
+        An iterator over pairs of indices (n,) int64 and images (n, 2, 64, 64) uint16.
+
+        Raises
         ------
-        indices (n,) int64 and images (n, 2, 64, 64) uint16.
+        ValueError : a size that is no whole number of at least 1.
+        IndexError : an order that holds no indices.
         """
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"found a batch size of {size}; expected a whole number of at least 1.")
         order = np.arange(len(self)) if order is None else np.asarray(order)
         if len(order) and order.dtype.kind not in "iu":
             raise IndexError(f"found an order of type {order.dtype}; expected the indices of cells, whole numbers.")
-        for start in range(0, len(order), size):
-            indices = order[start : start + size]
-            yield indices, self.images[indices]
-
-
-def split_name(name):
-    """Recognise a split by a file's or folder's name: `COOS7_v1.1_test3.hdf5` is `test3`; None if it says nothing."""
-    stem = Path(name).name.lower()
-    if test := re.search(r"test[_\- ]?([1-9])(?!\d)", stem):
-        return f"test{test[1]}"
-    return "train" if "train" in stem else None
+        parts = (order[start : start + size] for start in range(0, len(order), size))
+        return ((indices, self.images[indices]) for indices in parts)
 
 
 def open_split(path):
@@ -103,19 +107,9 @@ def open_split(path):
     if kind is None:
         raise DataError(path, "nothing there", "an HDF5 file or a folder of TIFF images", "Check the path.")
     parts = (tiff if kind == "folder" else hdf5).read_parts(path)
-    labels = parts["labels"]
-    _check_labels(path, labels)
-    class_names = _class_names(path, parts["class_names"])
-    outside = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
-    if len(outside):
-        raise DataError(
-            path,
-            f"label {labels[outside[0]]} at cell {outside[0]} ({len(outside)} cells outside the range)",
-            f"labels from 0 to {len(class_names) - 1}, one for each of {len(class_names)} classes",
-            "Number the classes from 0, or name every class in the file's class_names attribute.",
-        )
-    labels = labels.astype(np.int64)
-    plate, well = (_places(path, key, parts[key], len(labels)) for key in ("plate", "well"))
+    class_names = as_class_names(path, parts["class_names"], CLASS_NAMES)
+    labels = as_labels(path, parts["labels"], class_names)
+    plate, well = (as_places(path, key, parts[key], len(labels)) for key in ("plate", "well"))
     return Split(
         name=split_name(path.name) or (path.name if path.is_dir() else path.stem),
         path=path,
@@ -145,13 +139,13 @@ def open_release(folder):
     """
     folder = Path(folder)
     if (kind := _kind(folder)) != "folder":
-        found = "a file" if kind else "nothing there"
-        raise DataError(folder, found, "a folder with a release", "Check the path; open_split opens one file.")
+        found, remedy = (
+            ("a file", "open_split opens one file.") if kind else ("nothing there", f"Check the path. {FETCH}")
+        )
+        raise DataError(folder, found, "a folder with a release", remedy)
     paths, entries = {}, tiff.entries(folder)
     for path in entries:
-        if path.suffix.lower() not in hdf5.SUFFIXES and not path.is_dir():
-            continue
-        if (name := split_name(path.name)) is None:
+        if (name := split_at(path)) is None:
             continue
         if name in paths:
             raise DataError(
@@ -162,11 +156,12 @@ def open_release(folder):
             )
         paths[name] = path
     if not paths:
+        skipped = f", passing over {', '.join(names)}" if (names := passed_over(folder)) else ""
         raise DataError(
             folder,
-            f"no split among {len(entries)} entries",
+            f"no split among {len(entries)} entries{skipped}",
             "files such as COOS7_v1.1_training.hdf5 and COOS7_v1.1_test1.hdf5, or folders of TIFF images so named",
-            "Fetch the release with `coos download`, or make one with `coos simulate`.",
+            FETCH,
         )
     order = sorted(paths, key=lambda name: (name != "train", name))
     release = {name: open_split(paths[name]) for name in order}
@@ -188,56 +183,3 @@ def _kind(path):
         return "folder" if path.is_dir() else "file" if path.exists() else None
     except OSError as error:  # a folder on the way may be closed to you, or a name too long
         raise DataError(path, f"no way there ({error.strerror})", "a readable path", "Check the path.") from error
-
-
-def _check_labels(path, labels):
-    """Refuse what is no whole number for each cell."""
-    if labels.ndim != 1:
-        raise DataError(
-            path,
-            f"labels of shape {labels.shape}",
-            "one label a cell, shape (N,)",
-            "Store class numbers, not one-hot rows.",
-        )
-    if not len(labels):
-        raise DataError(path, "no cells", "at least one cell", "The file is empty: make or fetch it again.")
-    if labels.dtype.kind not in "iuf":
-        raise DataError(
-            path, f"labels of type {labels.dtype}", "whole numbers", "Store the class numbers from Table 1."
-        )
-    if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.rint(labels)).all()):
-        bad = np.flatnonzero(~(np.isfinite(labels) & (labels == np.rint(labels))))[0]
-        raise DataError(path, f"label {labels[bad]} at cell {bad}", "whole numbers", "Mend or remove that cell.")
-
-
-def _class_names(path, names):
-    """Take the file's own class names, or COOS-7's where it has none."""
-    if names is None:
-        return CLASS_NAMES
-    if not names or len(set(names)) < len(names) or not all(name.strip() for name in names):
-        raise DataError(
-            path,
-            f"class_names {list(names)}",
-            "a list of different, non-empty names, one for each label",
-            "Mend the class_names attribute, or remove it if the classes are COOS-7's seven.",
-        )
-    return tuple(names)
-
-
-def _places(path, key, values, count):
-    """Turn plates or wells into str, one a cell."""
-    if values is None:
-        return None
-    values = np.asarray(values)
-    if values.shape != (count,):
-        raise DataError(
-            path,
-            f"{key} of shape {values.shape} beside {count} labels",
-            f"one {key} a cell, shape ({count},)",
-            f"Store a {key} for each cell, or leave the key out.",
-        )
-    if values.dtype.kind == "O":
-        values = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
-    elif values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8", "replace")
-    return np.asarray(values).astype(str)

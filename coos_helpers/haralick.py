@@ -77,9 +77,17 @@ def haralick(images, distances=(1,), n_jobs=None):
     tables = _tables(2 * images.shape[1] * images.shape[2])
     starts = range(0, len(images), CHUNK)
     jobs = min(n_jobs or os.cpu_count(), max(len(starts), 1))
+    # Small counts keep the table in the processor's cache.
+    scratch = np.uint16 if images[0:1].size < 2**16 else np.uint32
     # Threads suffice: the kernel holds no lock of the interpreter.
     Parallel(jobs, prefer="threads")(
-        delayed(_kernel)(images[start : start + CHUNK], distances, *tables, out[start : start + CHUNK])
+        delayed(_kernel)(
+            images[start : start + CHUNK],
+            distances,
+            *tables,
+            np.zeros(LEVELS * LEVELS, scratch),
+            out[start : start + CHUNK],
+        )
         for start in starts
     )
     return out
@@ -93,10 +101,15 @@ def _tables(most):
 
 
 @njit(cache=True, nogil=True)
-def _kernel(images, distances, clog, closeness, out):
-    """Fill `out` (N, 13 * D) for a piece of images; all scratch memory is made once."""
+def _kernel(images, distances, clog, closeness, pairs, out):
+    """Fill `out` (N, 13 * D) for a piece of images; `pairs` (65536,) is scratch for counts, zero before and after.
+
+    A first pass over the pairs of a direction only counts. A second one meets each kind of pair once, takes its count
+    into the histograms, and leaves the table of counts empty for the next direction.
+    """
     n, height, width = images.shape
-    pairs = np.zeros(LEVELS * LEVELS, np.int32)  # counts of unordered pairs, darker level first
+    # An unordered pair of levels stands at darker level * 256 + brighter level.
+    kind = np.empty(height * width, np.uint16)  # where each pair stands in that table
     level = np.empty(LEVELS, np.int64)
     plus = np.empty(2 * LEVELS, np.int64)
     minus = np.empty(LEVELS, np.int64)
@@ -110,36 +123,37 @@ def _kernel(images, distances, clog, closeness, out):
             for direction in range(4):
                 dr = row_step[direction] * distances[d]
                 dc = column_step[direction] * distances[d]
+                first, last = max(0, -dc), min(width, width - dc)
+                met = 0
+                for r in range(height - dr):
+                    for c in range(first, last):
+                        a, b = np.uint16(image[r, c]), np.uint16(image[r + dr, c + dc])
+                        at = np.uint16(min(a, b) << 8 | max(a, b))
+                        kind[met] = at
+                        met += 1
+                        pairs[at] += np.uint16(1)
                 level[:] = 0
                 plus[:] = 0
                 minus[:] = 0
-                first, last = max(0, -dc), min(width, width - dc)
-                for r in range(height - dr):
-                    for c in range(first, last):
-                        a, b = np.int64(image[r, c]), np.int64(image[r + dr, c + dc])
-                        low, high = min(a, b), max(a, b)
-                        pairs[low * LEVELS + high] += 1
-                        level[a] += 1
-                        level[b] += 1
-                        plus[a + b] += 1
-                        minus[high - low] += 1
-                # Each ordered pair counts twice in the symmetric matrix: once as (a, b), once as (b, a).
-                total = 2 * (height - dr) * (last - first)
                 squares, entropy = np.int64(0), 0.0
-                for r in range(height - dr):
-                    for c in range(first, last):
-                        a, b = np.int64(image[r, c]), np.int64(image[r + dr, c + dc])
-                        at = min(a, b) * LEVELS + max(a, b)
-                        count = np.int64(pairs[at])
-                        if count:
-                            if a == b:
-                                squares += 4 * count * count
-                                entropy += clog[2 * count]
-                            else:
-                                squares += 2 * count * count
-                                entropy += 2.0 * clog[count]
-                            pairs[at] = 0
-                _add_features(level, plus, minus, squares, entropy, total, clog, closeness, sums)
+                for p in range(met):
+                    at = np.int64(kind[p])
+                    count = np.int64(pairs[at])
+                    if count:
+                        pairs[at] = 0
+                        low, high = at >> 8, at & 255
+                        level[low] += count
+                        level[high] += count
+                        plus[low + high] += count
+                        minus[high - low] += count
+                        # In the symmetric matrix a pair of two levels stands twice, one of equal levels once, doubled.
+                        if low == high:
+                            squares += 4 * count * count
+                            entropy += clog[2 * count]
+                        else:
+                            squares += 2 * count * count
+                            entropy += 2.0 * clog[count]
+                _add_features(level, plus, minus, squares, entropy, 2 * met, clog, closeness, sums)
             sums /= 4.0
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from coos_helpers.counts import as_uint16, check_type
 from coos_helpers.errors import DataError
+from coos_helpers.written import check_sources, check_written
 
 SUFFIXES = (".hdf5", ".h5", ".hdf")
 
@@ -43,10 +45,11 @@ def read_parts(path):
                     "one label for each image",
                     "The file was not written to its end, or joined from two: fetch or make it again.",
                 )
+            check_written(path, labels)
             parts = {
                 "labels": np.asarray(labels[()]),
-                "plate": _places(path, file, "plate", len(data)),
-                "well": _places(path, file, "well", len(data)),
+                "plate": _places(path, file, "plate"),
+                "well": _places(path, file, "well"),
                 "class_names": _names(path, file.attrs.get("class_names")),
                 "source": _text(file.attrs.get("source")),
                 "read": _Reader(Path(path)),
@@ -76,7 +79,10 @@ class _Reader:
     def __call__(self, indices):
         try:
             with h5py.File(self.path, "r") as file:
+                check_sources(self.path, file["data"])
                 raw = _read_runs(file["data"], indices)
+        except DataError:
+            raise
         except UNREADABLE as error:
             raise DataError(
                 self.path,
@@ -85,26 +91,6 @@ class _Reader:
                 "The file is damaged or was changed while in use: fetch or make it again.",
             ) from error
         return as_uint16(self.path, raw, indices)
-
-
-def as_uint16(path, raw, indices):
-    """Convert raw images to uint16, or say which cell would lose information."""
-    if raw.dtype == np.uint16:
-        return raw.astype(np.uint16, copy=False)  # native byte order
-    with np.errstate(invalid="ignore"):
-        images = raw.astype(np.uint16)
-    wrong = images != raw
-    if wrong.any():
-        at = np.unravel_index(np.argmax(wrong), wrong.shape)
-        value = raw[at]
-        kind = "not a number" if np.isnan(value) else "not a 16-bit count"
-        raise DataError(
-            path,
-            f"the pixel value {value} ({kind}) in cell {indices[at[0]]}",
-            "whole camera counts from 0 to 65535",
-            "Store the raw 16-bit counts; rescaled or filtered images have lost what the chapters need.",
-        )
-    return images
 
 
 def _read_runs(data, indices):
@@ -145,18 +131,12 @@ def _dataset(path, file, key):
     raise DataError(path, what, expected, remedy)
 
 
-def _places(path, file, key, count):
-    """Read plates or wells, None where the file has none; of another length only the shape is reported."""
+def _places(path, file, key):
+    """Read plates or wells, None where the file has none."""
     if key not in list(file):  # `in` alone overlooks links that lead nowhere
         return None
     places = _dataset(path, file, key)
-    if places.shape != (count,):
-        raise DataError(
-            path,
-            f"`{key}` of shape {places.shape} beside {count} images",
-            f"one {key} a cell, shape ({count},)",
-            f"Store a {key} for each cell, or leave the key out.",
-        )
+    check_written(path, places)
     return places[()]
 
 
@@ -171,14 +151,8 @@ def _check_data(path, data):
         else:
             remedy = "Store both channels of 64 x 64 pixels for each cell."
         raise DataError(path, f"`data` of shape {data.shape}", expected, remedy)
-    kind, size = data.dtype.kind, data.dtype.itemsize
-    if not ((kind == "u" and size >= 2) or (kind in "if" and size >= 4)):
-        raise DataError(
-            path,
-            f"`data` of type {data.dtype}",
-            "a type that holds every 16-bit count: uint16, a wider integer, float32 or float64",
-            f"Store the raw images as uint16: {data.dtype} loses counts.",
-        )
+    check_type(path, data.dtype, "`data`")
+    check_written(path, data)
 
 
 def _names(path, names):

@@ -33,6 +33,8 @@ class Images:
         return self.length
 
     def __getitem__(self, index):
+        if isinstance(index, tuple):
+            raise IndexError("index images by cell alone: an integer, a slice or an array; then index what you get")
         if isinstance(index, (int, np.integer)):
             return self[[index]][0]
         indices = np.arange(self.length)[index]

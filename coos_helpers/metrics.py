@@ -100,7 +100,31 @@ def bootstrap_interval(labels, predicted, wells=None, resamples=2000, level=0.95
     Returns
     -------
     (low, high), fractions. A class with a single well shows no variation between wells: it is held fixed, and the
-    interval leaves its uncertainty out.
+    interval leaves its uncertainty out; where every class has a single well, there is no interval: (nan, nan).
+
+    Raises
+    ------
+    ValueError : arrays of different length or no cells.
+    """
+    draws = resampled_errors(labels, predicted, wells, resamples, seed)[1:]
+    if wells is not None and len(set(zip(labels, wells, strict=True))) == len(set(labels)):
+        return float("nan"), float("nan")
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(draws, (tail, 100 - tail))
+    return float(low), float(high)
+
+
+def resampled_errors(labels, predicted, wells=None, resamples=2000, seed=0):
+    """Give the balanced error, and again for each of many draws of whole wells.
+
+    Parameters
+    ----------
+    labels, predicted, wells, resamples, seed : as for `bootstrap_interval`.
+
+    Returns
+    -------
+    (1 + resamples,) fractions: the error of all cells first, then of each draw. The same labels, wells and seed draw
+    the same wells, so that two predictions of the same cells can be subtracted draw by draw.
 
     Raises
     ------
@@ -112,21 +136,18 @@ def bootstrap_interval(labels, predicted, wells=None, resamples=2000, level=0.95
     rng = np.random.default_rng(seed)
     clusters = np.arange(len(labels)) if wells is None else np.unique(wells, return_inverse=True)[1]
     classes = np.unique(labels)
-    mean = np.zeros(resamples)
+    sensitivity = np.zeros(1 + resamples)
     for label in classes:
         mine = labels == label
+        if wells is None:  # every cell its own cluster: the same law, without a matrix of cells by resamples
+            right, draws = np.mean(predicted[mine] == label), max(mine.sum() - 1, 1)
+            sensitivity += np.append(right, rng.binomial(draws, right, resamples) / draws)
+            continue
         _, cluster = np.unique(clusters[mine], return_inverse=True)
         total = np.bincount(cluster)
         right = np.bincount(cluster, predicted[mine] == label)
-        if len(total) == 1:
-            mean += right[0] / total[0]
-            continue
-        if wells is None:  # every cell its own cluster: the same law, without a matrix of cells by resamples
-            draws = len(total) - 1
-            mean += rng.binomial(draws, right.sum() / len(total), resamples) / draws
-            continue
-        weights = rng.multinomial(len(total) - 1, np.full(len(total), 1 / len(total)), resamples)
-        mean += (weights @ right) / (weights @ total)
-    tail = 100 * (1 - level) / 2
-    low, high = np.percentile(1 - mean / len(classes), (tail, 100 - tail))
-    return float(low), float(high)
+        weights = np.ones((1 + resamples, len(total)))
+        if len(total) > 1:
+            weights[1:] = rng.multinomial(len(total) - 1, np.full(len(total), 1 / len(total)), resamples)
+        sensitivity += (weights @ right) / (weights @ total)
+    return 1 - sensitivity / len(classes)

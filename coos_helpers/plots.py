@@ -47,7 +47,10 @@ def table(frame, title, caption, formats=None):
 
 
 def boxes(ax, values, names, orientation="vertical"):
-    """Draw a box for each list of values: the middle half, whiskers from 5 to 95 %; lying boxes read downwards."""
+    """Draw a box for each list of values: the middle half, whiskers from 5 to 95 %; lying boxes read downwards.
+
+    `names` labels them; None where another panel does.
+    """
     ax.boxplot(values, orientation=orientation, tick_labels=names, whis=(5, 95), showfliers=False)
     if orientation == "horizontal" and not ax.yaxis_inverted():
         ax.invert_yaxis()

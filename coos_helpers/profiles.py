@@ -6,8 +6,8 @@ from pathlib import Path
 from coos_helpers import simulate, store
 from coos_helpers.data import DataError, open_release
 
-#: What each profile means. `scale` is the share of Table 2's cells that is simulated, `draws` the settings that the
-#: random forest's search tries; the paper's are 1 and 100.
+#: What each profile means. `scale` is the share of Table 2's cells that is simulated (of given data, every cell is
+#: used), `draws` the settings that the random forest's search tries; the paper's are 1 and 100.
 PROFILES = {
     "smoke": {"scale": 0.02, "draws": 2},
     "quick": {"scale": 0.1, "draws": 10},
@@ -25,9 +25,11 @@ class Run:
 
     @property
     def name(self):
-        """A folder name that tells runs apart."""
-        data = "simulated" if self.data == "simulated" else Path(self.data).resolve().name
-        return f"{data}-{self.profile}"
+        """A folder name that tells runs apart, folders of the same name included."""
+        if self.data == "simulated":
+            return f"simulated-{self.profile}"
+        folder = Path(self.data).expanduser().resolve()
+        return f"{folder.name}-{store.key(folder=str(folder))[:6]}-{self.profile}"
 
     @property
     def folder(self):

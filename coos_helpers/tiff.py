@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from coos_helpers.counts import as_uint16, check_type
 from coos_helpers.errors import DataError
 
 SIDECAR = "cells.json"
@@ -87,6 +88,12 @@ def entries(folder):
         ) from error
 
 
+def holds_images(folder):
+    """Tell whether a folder's own subfolders hold images with the authors' names."""
+    subfolders = (path for path in entries(folder) if path.is_dir() and not path.name.startswith("."))
+    return any(PATTERN.match(file.name) for subfolder in subfolders for file in entries(subfolder))
+
+
 class _Reader:
     """Read cells by index from pairs of TIFF files."""
 
@@ -102,21 +109,22 @@ class _Reader:
 
 
 def _read(file):
-    """Read one 64 x 64 uint16 image."""
+    """Read one image of 64 x 64 counts, of any type that holds them, as uint16."""
     try:
         image = tifffile.imread(file)
     except Exception as error:  # tifffile raises many kinds for damaged files
         raise DataError(
             file, f"a file that cannot be read ({error})", "a TIFF image", "It is damaged: unpack the split again."
         ) from error
-    if image.shape != (64, 64) or image.dtype != np.uint16:
+    if image.shape != (64, 64):
         raise DataError(
             file,
-            f"an image of shape {image.shape} and type {image.dtype}",
-            "shape (64, 64) and type uint16",
-            "Unpack the raw images: rescaled or 8-bit copies have lost what the chapters need.",
+            f"an image of shape {image.shape}",
+            "shape (64, 64): one channel of one cell",
+            "Unpack the raw images, each channel to its own file.",
         )
-    return image
+    check_type(file, image.dtype, "an image")
+    return as_uint16(file, image)
 
 
 def _sidecar(file, count):

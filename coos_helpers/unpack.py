@@ -9,9 +9,9 @@ import numpy as np
 import tifffile
 from tqdm import tqdm
 
-from coos_helpers import hdf5
-from coos_helpers.data import open_release, open_split, split_name
+from coos_helpers.data import open_release, open_split
 from coos_helpers.errors import DataError
+from coos_helpers.naming import split_at
 from coos_helpers.tiff import CHANNELS, NAME, PATTERN, SIDECAR
 
 EMPTY_FOLDER = "Choose an empty folder, or remove what is there if it is no longer needed."
@@ -119,9 +119,7 @@ def _description(split):
 def _check_neighbours(folder, out, targets, whole):
     """Refuse a folder in which the unpacked splits would stand beside splits of another release, or twice."""
     for path in sorted(out.iterdir()) if out.is_dir() else []:
-        name = split_name(path.name)
-        readable = path.is_dir() or path.suffix.lower() in hdf5.SUFFIXES
-        if name is None or not readable or path in targets.values():
+        if path in targets.values() or (name := split_at(path)) is None:
             continue
         if name in targets or whole:
             raise DataError(

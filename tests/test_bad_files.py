@@ -53,6 +53,13 @@ def one_pixel(value, dtype="f8"):
     return images
 
 
+def one_image(value, dtype="f4"):
+    """Give one channel of a cell with one pixel that is no count."""
+    image = cells(1)[0, 0].astype(dtype)
+    image[7, 8] = value
+    return image
+
+
 def one_label(value, dtype=None):
     """Give labels of which that of cell 5 is replaced."""
     labels = (np.arange(N) % 7).astype(dtype or np.asarray(value).dtype)
@@ -88,6 +95,25 @@ def external_storage(file, key):
     file.create_dataset(key, (N, 2, 64, 64), "u2", external=[("nowhere.raw", 0, N * 2 * 64 * 64 * 2)])
 
 
+def lists(file, key):
+    file.create_dataset(key, (N,), h5py.vlen_dtype(np.int32))[:] = [np.arange(3)] * N
+
+
+def references(file, key):
+    file[key] = np.array([file.ref] * N, h5py.ref_dtype)
+
+
+def unwritten(written=0, shape=(N, 2, 64, 64), dtype="u2", **options):
+    """Make a data set of which only the first cells are written."""
+
+    def make(file, key):
+        dataset = file.create_dataset(key, shape, dtype, **options)
+        if written:
+            dataset[:written] = np.ones((written, *shape[1:]), dtype)
+
+    return make
+
+
 def beyond_memory(file, key):
     file.create_dataset("data", (2**44, 2, 64, 64), "u2", chunks=(1, 2, 64, 64))
     file.create_dataset(key, (2**44,), "i8", chunks=(1,))
@@ -119,7 +145,7 @@ BAD_KEYS = {
     "channels first": ({"data": cells(N).transpose(1, 0, 2, 3)}, r"\(2, 14, 64, 64\)"),
     "cells last": ({"data": cells(N).transpose(1, 2, 3, 0)}, r"\(2, 64, 64, 14\)"),
     "no cells": ({"data": cells(0), "labels": np.zeros(0, int)}, "no cells"),
-    "more cells than memory": ({"data": None, "labels": beyond_memory}, "cannot be read .*allocate"),
+    "more cells than memory": ({"data": None, "labels": beyond_memory}, "`data` with 0 of its 17592186044416 chunks"),
     # Types and values of the images
     **{
         f"data {dtype}": ({"data": np.ones((N, 2, 64, 64), dtype)}, f"`data` of type {re.escape(dtype)}")
@@ -162,10 +188,29 @@ BAD_KEYS = {
     "labels too few": ({"labels": np.arange(N - 1) % 7}, r"14 images beside labels of shape \(13,\)"),
     "labels too many": ({"labels": np.arange(N + 1) % 7}, r"14 images beside labels of shape \(15,\)"),
     "no labels at all": ({"labels": np.zeros(0, int)}, r"14 images beside labels of shape \(0,\)"),
-    "plates too few": ({"plate": places(N - 1)["plate"]}, r"`plate` of shape \(13,\) beside 14 images"),
-    "wells too many": ({"well": places(N + 1)["well"]}, r"`well` of shape \(15,\) beside 14 images"),
+    "plates too few": ({"plate": places(N - 1)["plate"]}, r"`plate` of shape \(13,\) beside 14 cells"),
+    "wells too many": ({"well": places(N + 1)["well"]}, r"`well` of shape \(15,\) beside 14 cells"),
     "wells one text": ({"well": "A01"}, r"`well` of shape \(\)"),
     "plates null": ({"plate": null}, r"`plate` of shape None"),
+    "plates without names": ({"plate": np.array(["P1"] * 13 + [""], "S")}, "the plate '' at cell 13"),
+    "a well of spaces": ({"well": np.array(["  "] + ["A1"] * 13, object)}, "the well '  ' at cell 0"),
+    "a well NaN in words": ({"well": np.array(["A1", "NaN"] * 7, object)}, "the well 'NaN' at cell 1"),
+    "plates NaN": ({"plate": np.full(N, np.nan)}, "`plate` of type float64"),
+    "plates fractional": ({"plate": np.arange(N) / 2}, "`plate` of type float64"),
+    "wells true or false": ({"well": np.zeros(N, bool)}, "`well` of type bool"),
+    "plates compound": ({"plate": np.zeros(N, [("row", "i4"), ("column", "i4")])}, "`plate` of type .*row"),
+    "wells opaque": ({"well": np.zeros(N, "V3")}, r"`well` of type \|V3"),
+    "plates complex": ({"plate": np.zeros(N, complex)}, "`plate` of type complex128"),
+    "wells lists": ({"well": lists}, "`well` of type object"),
+    "plates references": ({"plate": references}, "`plate` of type object"),
+    # What HDF5 reads as zeros, since it was never written
+    "no image written": ({"data": unwritten()}, "`data` with 0 of its 229376 bytes written"),
+    "no chunk written": ({"data": unwritten(chunks=(5, 2, 64, 64))}, "`data` with 0 of its 3 chunks written"),
+    "half the chunks written": ({"data": unwritten(7, chunks=(1, 1, 64, 64))}, "`data` with 14 of its 28 chunks"),
+    "labels not written": ({"labels": unwritten(shape=(N,))}, "`labels` with 0 of its 28 bytes written"),
+    "labels half written": ({"labels": unwritten(4, (N,), chunks=(4,))}, "`labels` with 1 of its 4 chunks written"),
+    "plates not written": ({"plate": unwritten(shape=(N,))}, "`plate` with 0 of its 28 bytes written"),
+    "wells not written": ({"well": unwritten(shape=(N,), dtype=h5py.string_dtype())}, "`well` with 0 of its"),
     "plates in a table": ({"plate": np.zeros((N, 2), "S2")}, r"`plate` of shape \(14, 2\)"),
 }
 
@@ -322,6 +367,103 @@ def test_random_damage_ends_in_a_data_error_or_in_readable_images(tmp_path, soun
     assert refused > 10
 
 
+# Images that lie in other files
+
+
+@pytest.fixture
+def virtual(tmp_path):
+    """Write a file whose images lie half in `one.h5` and half in `two.h5`."""
+    layout = h5py.VirtualLayout((N, 2, 64, 64), "u2")
+    for part, name in ((np.s_[:7], "one.h5"), (np.s_[7:], "two.h5")):
+        write_split(tmp_path / name, 7, data=cells(N)[part])
+        layout[part] = h5py.VirtualSource(name, "data", (7, 2, 64, 64))
+    with h5py.File(tmp_path / "COOS7_v1.1_test1.hdf5", "w") as file:
+        file.create_virtual_dataset("data", layout)
+        file["labels"] = np.arange(N) % 7
+    return tmp_path / "COOS7_v1.1_test1.hdf5"
+
+
+def test_images_that_lie_in_other_files_are_read(virtual, monkeypatch):
+    np.testing.assert_array_equal(read(virtual).images[:], cells(N))
+    monkeypatch.chdir(virtual.parent)
+    np.testing.assert_array_equal(read(virtual.relative_to(virtual.parent)).images[:], cells(N))
+
+
+def test_images_that_lie_in_a_file_that_is_gone_are_refused(virtual):
+    split = open_split(virtual)
+    (virtual.parent / "two.h5").unlink()
+    assert "lie in two.h5, which is not there or cannot be read" in refusal(virtual)["found"]
+    with pytest.raises(DataError, match="lie in two.h5, which is not there"):
+        split.images[0]  # opened before, and never read as zeros
+
+
+def test_images_that_lie_in_a_damaged_file_are_refused(virtual):
+    (virtual.parent / "one.h5").write_bytes(b"no HDF5")
+    assert "lie in one.h5, which is not there or cannot be read" in refusal(virtual)["found"]
+
+
+@pytest.mark.parametrize("data", [None, cells(3)], ids=["without", "fewer"])
+@pytest.mark.parametrize("taken", [np.s_[:], np.s_[:, :, :, :64:1], np.s_[1:7]], ids=["all", "selected", "some"])
+def test_images_that_lie_in_another_data_set_are_refused(tmp_path, data, taken):
+    write_split(tmp_path / "one.h5", 7)
+    n = len(np.empty(7)[taken[0] if isinstance(taken, tuple) else taken])
+    layout = h5py.VirtualLayout((n, 2, 64, 64), "u2")
+    layout[:] = h5py.VirtualSource("one.h5", "data", (7, 2, 64, 64))[taken]
+    path = write_split(tmp_path / "train.h5", n, data=None)
+    with h5py.File(path, "a") as file:
+        file.create_virtual_dataset("data", layout)
+    np.testing.assert_array_equal(read(path).images[:], cells(7)[taken])
+    write_split(tmp_path / "one.h5", 7, data=data)
+    assert "lie in `data` of one.h5, where they are not or too few" in refusal(path)["found"]
+
+
+def test_images_that_lie_where_nothing_was_written_are_refused(virtual):
+    with h5py.File(virtual.parent / "one.h5", "w") as file:
+        unwritten(shape=(7, 2, 64, 64))(file, "data")
+    assert "`data` with 0 of its 114688 bytes written" in refusal(virtual)["found"]
+
+
+def test_images_that_lie_nowhere_are_refused(tmp_path):
+    path = write_split(tmp_path / "train.h5", data=None)
+    write_split(tmp_path / "one.h5", 7)
+    layout = h5py.VirtualLayout((N, 2, 64, 64), "u2")
+    layout[:7] = h5py.VirtualSource("one.h5", "data", (7, 2, 64, 64))
+    with h5py.File(path, "a") as file:
+        file.create_virtual_dataset("data", layout)
+    assert "`data` with sources for 57344 of its 114688 values" in refusal(path)["found"]
+
+
+def test_raw_images_beside_the_file_that_were_cut_short_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("train.h5", "w") as file:
+        size = cells(N).nbytes
+        file.create_dataset("data", data=cells(N), external=[("train.raw", 0, size)])
+        file["labels"] = np.arange(N) % 7
+    np.testing.assert_array_equal(read(tmp_path / "train.h5").images[:], cells(N))
+    (tmp_path / "train.raw").write_bytes((tmp_path / "train.raw").read_bytes()[:-100])
+    assert "`data` in train.raw, which has" in refusal(tmp_path / "train.h5")["found"]
+
+
+def test_a_file_half_written_is_refused_before_a_chunk_is_missed(tmp_path):
+    path = tmp_path / "train.h5"
+    with h5py.File(path, "w") as file:
+        unwritten(7, chunks=(7, 2, 64, 64), compression="gzip")(file, "data")
+        file["labels"] = np.arange(N) % 7
+    parts = refusal(path)
+    assert parts["found"] == "`data` with 1 of its 2 chunks written" and "make or fetch it again" in parts["remedy"]
+    with h5py.File(path, "a") as file:
+        file["data"][7:] = 3
+    assert read(path).images[13].max() == 3
+
+
+def test_cells_that_were_never_written_may_read_as_a_value_that_the_file_names(tmp_path):
+    path = tmp_path / "train.h5"
+    with h5py.File(path, "w") as file:
+        unwritten(7, chunks=(7, 2, 64, 64), fillvalue=100)(file, "data")
+        file["labels"] = np.arange(N) % 7
+    assert (read(path).images[7:] == 100).all()
+
+
 # TIFF folders
 
 
@@ -357,8 +499,15 @@ def test_a_label_folder_outside_the_classes_is_refused(tiffs):
 
 
 BAD_IMAGES = {
-    "8-bit": (lambda file: tifffile.imwrite(file, cells(1)[0, 0].astype("u1")), r"\(64, 64\) and type uint8"),
-    "float": (lambda file: tifffile.imwrite(file, cells(1)[0, 0].astype("f4")), "type float32"),
+    "8-bit": (lambda file: tifffile.imwrite(file, cells(1)[0, 0].astype("u1")), "type uint8"),
+    "half precision": (lambda file: tifffile.imwrite(file, np.ones((64, 64), "f2")), "type float16"),
+    "a fraction": (
+        lambda file: tifffile.imwrite(file, one_image(0.5)),
+        r"0\.5 \(not a 16-bit count\) in row 7, column 8",
+    ),
+    "NaN": (lambda file: tifffile.imwrite(file, one_image(np.nan)), r"nan \(not a number\) in row 7, column 8"),
+    "negative": (lambda file: tifffile.imwrite(file, one_image(-1, "i4")), "the pixel value -1 "),
+    "above 16 bits": (lambda file: tifffile.imwrite(file, one_image(65536 + 7, "u4")), "the pixel value 65543 "),
     "signed": (lambda file: tifffile.imwrite(file, cells(1)[0, 0].astype("i2")), "type int16"),
     "wrong size": (lambda file: tifffile.imwrite(file, cells(1)[0, 0, :32]), r"\(32, 64\)"),
     "two pages": (lambda file: tifffile.imwrite(file, cells(1)[0]), r"\(2, 64, 64\)"),
@@ -395,7 +544,8 @@ BAD_SIDECARS = {
     "class_names empty": ('{"count": 6, "class_names": []}', "class_names"),
     "class_names twice": ('{"count": 6, "class_names": ["a", "b", "a"]}', "class_names"),
     "class_names too few": ('{"count": 6, "class_names": ["a", "b"]}', "label 2 at cell 2"),
-    "plates too few": ('{"count": 6, "plate": ["p"]}', r"plate of shape \(1,\) beside 6 labels"),
+    "plates too few": ('{"count": 6, "plate": ["p"]}', r"`plate` of shape \(1,\) beside 6 cells"),
+    "a well without a name": ('{"count": 6, "well": ["a", "b", "", "c", "d", "e"]}', "the well '' at cell 2"),
     "wells a text": ('{"count": 6, "well": "A01"}', "well is no list of texts"),
     "wells ragged": ('{"count": 6, "well": [["a"], ["b", "c"], 1, 2, 3, 4]}', "well is no list of texts"),
     "plates a table": ('{"count": 6, "plate": {"a": 1}}', "plate is no list of texts"),
@@ -420,7 +570,7 @@ def test_a_folder_without_images_is_refused(tmp_path):
     (folder / "0").mkdir(parents=True)
     (folder / "0" / "cell_1.tif").write_bytes(b"x")
     assert refusal(folder)["found"] == "no image of a cell"
-    with pytest.raises(DataError, match="no image of a cell"):
+    with pytest.raises(DataError, match="no split among 1 entries, passing over training; .*coos download"):
         open_release(tmp_path)
 
 
@@ -450,6 +600,11 @@ def test_random_damage_to_tiff_images_ends_in_a_data_error_or_in_readable_images
 def test_a_path_with_nothing_there_is_refused(tmp_path, opened, name):
     with pytest.raises(DataError, match=r"found (nothing there|no way there .*); expected .*\. [A-Z].*\."):
         opened(tmp_path / name)
+
+
+def test_where_nothing_is_the_advice_is_how_to_get_a_release(tmp_path):
+    with pytest.raises(DataError, match="found nothing there; .*Check the path. .*coos download.*coos simulate"):
+        open_release(tmp_path / "nowhere")
 
 
 def test_a_file_where_a_release_belongs_is_refused_with_the_way_to_open_it(tmp_path):

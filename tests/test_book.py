@@ -108,7 +108,7 @@ def test_every_figure_of_a_chapter_has_alt_text_and_names_its_data(pages):
         if path.parent.name != "notebooks":
             continue
         figures = [image for image in page.images if "_images/" in image["src"]]
-        assert len(figures) >= 6
+        assert len(figures) >= 4
         assert all(len(image["alt"]) > 40 for image in figures)
         captions = re.findall(r'<span class="caption-text">(.*?)</span>', page.text, re.S)
         captions = [caption for caption in captions if "Fig" not in caption and len(caption) > 60]
@@ -119,7 +119,9 @@ def test_every_figure_of_a_chapter_has_alt_text_and_names_its_data(pages):
 def test_every_table_of_a_chapter_names_its_data(pages):
     tables = [c for page in pages.values() for c in re.findall(r"<caption>(.*?)</caption>", page.text, re.S)]
     assert len(tables) >= 6
-    assert all("simulated cells, not COOS-7" in caption and "Profile: smoke" in caption for caption in tables)
+    ours = [caption for caption in tables if "not computed here" not in caption]  # the paper's say so
+    assert len(ours) >= len(tables) - 2
+    assert all("simulated cells, not COOS-7" in caption and "Profile: smoke" in caption for caption in ours)
 
 
 def test_no_page_shows_an_error_or_a_path_of_this_machine(pages):
@@ -139,9 +141,13 @@ def test_chapters_open_in_colab_at_the_committed_notebook(pages):
 def test_every_chapter_runs_on_real_cells_with_five_classes_and_three_test_sets(real_cells, tmp_path):
     done = run(tmp_path, "--data", str(real_cells))
     assert done.returncode == 0, done.stdout + done.stderr
-    page = (tmp_path / "_build" / "html" / "notebooks" / "02-texture.html").read_text(encoding="utf-8")
-    assert "AAR2" in page and "Nuclear Envelope" not in page and "test4 minus home" not in page
-    assert "simulated cells, not COOS-7" not in page
+    pages = tmp_path / "_build" / "html" / "notebooks"
+    cells, texture = (
+        (pages / f"{name}.html").read_text(encoding="utf-8") for name in ("01-meet-the-cells", "02-texture")
+    )
+    assert "classes  AAC1, AAC3, AAH1, AAP1, AAR2" in cells and "Nuclear Envelope" not in cells
+    for page in (cells, texture):
+        assert "yeast cells" in page and "simulated cells, not COOS-7" not in page
 
 
 def test_a_folder_without_a_release_is_one_clear_message(tmp_path):

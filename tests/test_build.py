@@ -140,6 +140,28 @@ def test_a_notebook_with_edits_of_its_own_is_put_aside(world, capsys):
     assert "My notes" not in path.read_text()
 
 
+def test_magics_are_no_obstacle_and_a_slip_is_named(world):
+    path = world.folder / "03-c.md"
+    text = path.read_text()
+    path.write_text(text.replace("from coos_helpers import texture", "%time 1\nfrom coos_helpers import texture"))
+    assert "03-c" in world.make()
+    assert "texture" in store.imported(build.code_of(build.notebook(path), "03-c.md"))
+    path.write_text(text.replace("from coos_helpers import texture", "x = 1\nprint((x)"))
+    with pytest.raises(ValueError, match=r"03-c.md, code cell 2, line 2: .*print\(\(x\)"):
+        world.make()
+
+
+def test_a_chapter_that_writes_a_warning_is_named_with_its_cell(world, monkeypatch):
+    def warns(source, target, parameters, **_):
+        made = nbformat.read(source, as_version=4)
+        made.cells[-1].outputs = [nbformat.v4.new_output("stream", name="stderr", text="UserWarning: careful\n")]
+        nbformat.write(made, target)
+
+    monkeypatch.setattr(build.papermill, "execute_notebook", warns)
+    with pytest.raises(RuntimeError, match="(?s)01-a wrote to stderr.*in 01-a-002: UserWarning: careful"):
+        world.make()
+
+
 def test_an_executed_notebook_keeps_warnings_but_not_progress_bars():
     cell = nbformat.v4.new_code_cell("x", metadata={"mystnb": {"figure": {"caption": "A figure."}}})
     cell.outputs = [
@@ -149,7 +171,9 @@ def test_an_executed_notebook_keeps_warnings_but_not_progress_bars():
     ]
     injected = nbformat.v4.new_code_cell("DATA = 1", metadata={"tags": ["injected-parameters"]})
     made = nbformat.v4.new_notebook(cells=[cell, injected], metadata={"papermill": {"input_path": "/somewhere"}})
-    build.finish(made, "key", "Data: simulated cells.")
+    cell.id = "a-007"
+    said = build.finish(made, "key", "Data: simulated cells.")
+    assert said == "in a-007: UserWarning: careful"
     assert [output.text for output in cell.outputs] == ["UserWarning: careful\n", "kept\n"]
     assert cell.metadata.mystnb.figure.caption == "A figure. Data: simulated cells."
     assert "remove-cell" in injected.metadata.tags

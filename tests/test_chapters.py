@@ -70,3 +70,9 @@ def test_a_chapter_opens_with_its_reader_and_closes_with_exercises(chapter):
     text = chapter.read_text(encoding="utf-8")
     assert all(f"- **{word}**" in text for word in ("For", "Before", "After", "Time"))
     assert text.index("\n## Summary") < text.index("\n## Exercises")
+
+
+def test_what_the_readme_points_at_is_there():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert target.startswith("https://") or (ROOT / target).exists(), target

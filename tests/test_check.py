@@ -59,6 +59,27 @@ def test_the_same_image_in_two_splits_is_named_with_both_indices(tmp_path):
     ]
 
 
+def test_the_same_image_twice_in_one_split_is_named_with_both_indices(tmp_path):
+    write_release(tmp_path)
+    for cell, other in ((12, 3), (13, 3), (9, 5)):
+        change(tmp_path / FILES["train"], cell, cells(14)[other])
+    change(tmp_path / FILES["test1"], 1, cells(14)[5])
+    assert warnings_of(tmp_path) == [
+        "train: the same image twice, cell for cell: 5 = 9, 3 = 12, 3 = 13",
+        "the same image in train and test1: cell 5 of train, cell 1 of test1",
+    ]
+
+
+def test_an_image_twice_in_a_split_and_in_another_is_named_in_both_ways(tmp_path):
+    write_release(tmp_path, ("train", "test1"))
+    for cell in (1, 8):
+        change(tmp_path / FILES["test1"], cell, cells(14)[5])
+    assert warnings_of(tmp_path) == [
+        "test1: the same image twice, cell for cell: 1 = 8",
+        "the same image in train and test1: cells 5, 5 of train, cells 1, 8 of test1",
+    ]
+
+
 @pytest.mark.parametrize("channel", [0, 1])
 def test_cells_that_share_only_one_channel_are_not_the_same(tmp_path, channel):
     write_release(tmp_path)
@@ -128,6 +149,42 @@ def test_the_text_says_what_is_in_the_release(tmp_path):
         *FILES.values(),
     ):
         assert words in text
+
+
+def test_the_text_names_what_was_passed_over_in_one_line(tmp_path):
+    folder = write_release(tmp_path / "cells")
+    assert "ignored" not in check_release(folder, progress=False).text()
+    write_split(folder / "latest1.hdf5")
+    write_split(folder / "mean.h5")
+    (folder / "._COOS7_training.hdf5").write_bytes(b"x")
+    (folder / "README_train.md").write_text("x")
+    (folder / "pictures").mkdir()
+    (folder / "test 3").mkdir()
+    image = folder / "yeast" / "0" / "COOSv1cell_0_protein.tif"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"x")
+    lines = check_release(folder, progress=False).text().splitlines()
+    assert lines[-1] == "  ignored  latest1.hdf5, mean.h5, test 3, yeast"
+    assert sum("ignored" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("path", [".", "../cells", "../cells/.", "..", "deeper/.."])
+def test_the_heading_is_the_folders_real_name(tmp_path, monkeypatch, path):
+    folder = write_release(tmp_path / "cells", ("train",))
+    (folder / "deeper").mkdir()
+    monkeypatch.chdir(folder / "deeper" if path == ".." else folder)
+    assert check_release(path, progress=False).text().startswith("cells\n")
+
+
+def test_wells_without_plates_are_no_physical_wells(tmp_path):
+    text = check_release(write_split(tmp_path / "train.h5", well=places(14)["well"]), progress=False).text()
+    assert "6 names of wells on unknown plates" in text
+
+
+def test_where_nothing_is_the_advice_fits(tmp_path):
+    with pytest.raises(DataError) as caught:
+        check_release(tmp_path / "nowhere", progress=False)
+    assert "coos download" in str(caught.value) and "open_split" not in str(caught.value)
 
 
 def test_a_damaged_split_is_an_error_and_no_warning(tmp_path):

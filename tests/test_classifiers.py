@@ -258,6 +258,68 @@ def test_a_finished_search_is_not_done_again(monkeypatch):
     assert one[0] == other[0] and one[1].tolist() == other[1].tolist()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"[0.5, 0.",
+        b"{}",
+        b"7",
+        b"null",
+        b'["x", 1]',
+        b"[NaN, 0.5]",
+        b"[[1], 1]",
+        b"[0.1, 0.1, 0.1]",
+        b"\xff\xfe",
+        b"[2]",
+    ],
+)
+def test_a_damaged_score_file_is_made_again(build_folder, capsys, damage):
+    features, labels = blobs(60)
+    whole = classifiers.search(features, labels, draws=2, progress=False)
+    (path,) = (build_folder / "search").iterdir()
+    content = path.read_bytes()
+    path.write_bytes(damage)
+    again = classifiers.search(features, labels, draws=2, progress=False)
+    assert f"{path} is damaged and will be made again." in capsys.readouterr().out
+    assert again[0] == whole[0] and again[1].tolist() == whole[1].tolist()
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("smallest", [2, 3, 4])
+def test_a_class_smaller_than_the_folds_is_held_out_in_fewer(capfd, smallest):
+    features, labels = blobs(60)
+    labels = np.where(np.arange(60) >= 60 - smallest, 6, labels)
+    _, scores = classifiers.search(features, labels, draws=2, progress=False)
+    out, err = capfd.readouterr()
+    words = f"The smallest class has {smallest} cells: the random forest's search uses {smallest} folds, not 5."
+    assert out.count(words) == 1 and err == ""
+    assert np.isfinite(scores).all()
+
+
+def test_a_cell_without_another_of_its_class_is_said_not_to_be_held_out(capfd):
+    features, labels = blobs(60)
+    labels[[7, 31]] = 5, 6
+    _, scores = classifiers.search(features, labels, draws=2, progress=False)
+    out, err = capfd.readouterr()
+    assert err == "" and np.isfinite(scores).all()
+    assert (
+        out == "Classes with a single cell (5, 6) cannot be held out: the random forest's search goes without them.\n"
+    )
+    assert set(fit("rf", features, labels).classes_) == {0, 1, 2, 3, 5, 6}  # the forest itself learns from all
+
+
+@pytest.mark.filterwarnings("error")
+def test_enough_cells_of_every_class_say_nothing(capfd):
+    classifiers.search(*blobs(20), draws=1, progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_cell_a_class_cannot_be_searched():
+    with pytest.raises(ValueError, match="found one cell in each class; expected at least two"):
+        classifiers.search(*blobs(4), draws=1, progress=False)
+
+
 @pytest.mark.parametrize("changed", ["features", "labels", "draws", "seed"])
 def test_another_search_is_not_mistaken_for_a_finished_one(monkeypatch, changed):
     features, labels = blobs(60)

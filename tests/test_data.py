@@ -12,13 +12,13 @@ from coos_helpers.data import CLASS_NAMES, DataError, open_release, open_split, 
 from coos_helpers.unpack import unpack
 
 
-def write_tiffs(folder, images, labels, first=0):
+def write_tiffs(folder, images, labels, first=0, **options):
     """Write cells in the authors' layout, by hand."""
     for i, (image, label) in enumerate(zip(images, labels, strict=True), first):
         for channel, pixels in zip(("protein", "nucleus"), image, strict=True):
             file = folder / str(label) / f"COOSv1cell_{i}_{channel}.tif"
             file.parent.mkdir(parents=True, exist_ok=True)
-            tifffile.imwrite(file, pixels)
+            tifffile.imwrite(file, pixels, **options)
     return folder
 
 
@@ -120,6 +120,17 @@ def test_any_type_that_holds_counts_is_converted_exactly(tmp_path, dtype):
     np.testing.assert_array_equal(read, images)
 
 
+@pytest.mark.parametrize("dtype", ["<u2", "u4", "i4", ">i4", "i8", "u8", "f4", ">f4", "f8"])
+def test_tiff_images_of_any_type_that_holds_counts_are_converted_exactly(tmp_path, dtype):
+    images = cells(3)
+    images[0, 0, 0, :4] = 0, 1, 65534, 65535
+    byteorder = ">" if dtype.startswith(">") else "<"
+    folder = write_tiffs(tmp_path / "train", images.astype(dtype.strip("<>")), [0, 1, 2], byteorder=byteorder)
+    read = open_split(folder).images[:]
+    assert read.dtype == np.uint16 and read.dtype.isnative
+    np.testing.assert_array_equal(read, images)
+
+
 @pytest.mark.parametrize("dtype", ["i1", "u1", ">i2", "u4", "i8", "u8", "f2", "f4", ">f8"])
 def test_labels_of_any_whole_type_become_int64(tmp_path, dtype):
     split = open_split(write_split(tmp_path / "train.h5", 8, labels=(np.arange(8) % 7).astype(dtype)))
@@ -147,7 +158,18 @@ def test_plates_and_wells_become_text_however_they_are_stored(tmp_path, stored, 
 def test_plates_and_wells_may_be_absent(tmp_path, known):
     split = open_split(write_split(tmp_path / "train.h5", 4, **{key: places(4)[key] for key in known}))
     assert (split.plate is not None, split.well is not None) == ("plate" in known, "well" in known)
-    assert (split.well_ids is not None) == ("well" in known)
+    assert split.well_ids is None  # A01 lies on every plate: without plates, its name may be two wells
+
+
+def test_wells_of_one_name_on_two_plates_are_two(tmp_path):
+    keys = {"plate": np.array(["P1", "P2"], "S"), "well": np.array(["A01", "A01"], "S")}
+    assert len(set(open_split(write_split(tmp_path / "train.h5", 2, **keys)).well_ids)) == 2
+    assert open_split(write_split(tmp_path / "test1.h5", 2, well=keys["well"])).well_ids is None
+
+
+def test_names_that_are_no_utf_8_stay_apart(tmp_path):
+    split = open_split(write_split(tmp_path / "train.h5", 2, plate=np.array([b"\xfc1", b"\xe41"])))
+    assert len(set(split.plate)) == 2
 
 
 @pytest.mark.parametrize("form", [list, lambda names: np.array(names, "S"), lambda names: np.array(names, object)])
@@ -261,6 +283,12 @@ def test_batches_go_through_the_split_once(release, size):
     np.testing.assert_array_equal(np.concatenate([images for _, images in batches]), split.images[:])
 
 
+@pytest.mark.parametrize("size", [0, -1, -1000, 2.5, None])
+def test_a_batch_holds_at_least_one_cell(release, size):
+    with pytest.raises(ValueError, match=f"found a batch size of {size}; expected a whole number of at least 1"):
+        release["train"].batches(size)
+
+
 @pytest.mark.parametrize("order", [[13, 0, 5, 5, 2], np.arange(14)[::-1], []], ids=["some", "reversed", "none"])
 def test_batches_follow_an_order(release, order):
     split = release["train"]
@@ -306,6 +334,31 @@ def test_a_split_of_tiff_images_survives_pickling(tmp_path):
         ("Test 4", "test4"),
         ("train_test1.hdf5", "test1"),
         ("COOS7_v1.1_training (1).hdf5", "train"),
+        ("COOSsim_training.hdf5", "train"),
+        ("COOS_yeast5_training.hdf5", "train"),
+        ("Test_2", "test2"),
+        ("test-4", "test4"),
+        ("COOStest3.h5", "test3"),
+        ("COOSTest3.h5", "test3"),
+        ("COOSTrain.h5", "train"),
+        ("yeastTest1", "test1"),
+        ("latest1.hdf5", None),
+        ("LATEST1.hdf5", None),
+        ("Latest1", None),
+        ("contest3", None),
+        ("CONTEST3", None),
+        ("Contest 3.h5", None),
+        ("pretrained-models", None),
+        ("PRETRAINED", None),
+        ("trainer.h5", None),
+        ("training2.h5", None),
+        ("Strain.h5", None),
+        ("yeast strain.h5", None),
+        ("constraints.hdf5", None),
+        ("test3b.h5", None),
+        ("ätest1.h5", None),
+        ("._COOS7_training.hdf5", None),
+        (".test1", None),
         ("contest", None),
         ("test", None),
         ("test0", None),
@@ -336,6 +389,25 @@ def test_a_release_may_lack_splits_and_hold_other_files(tmp_path):
     (tmp_path / ".COOS7_v1.1_test4.hdf5.part").write_bytes(b"half a file")
     write_split(tmp_path / "mean image.h5")
     assert list(open_release(tmp_path)) == ["train", "test1", "test2", "test3"]
+
+
+def test_what_only_looks_like_a_split_is_passed_over(tmp_path):
+    write_release(tmp_path, ("train", "test1"))
+    for name in ("._COOS7_training.hdf5", "._COOS7_v1.1_test2.hdf5"):  # as macOS leaves them on foreign disks
+        (tmp_path / name).write_bytes(b"\x00\x05\x16\x07")
+    (tmp_path / "pretrained-models" / "weights").mkdir(parents=True)
+    (tmp_path / "training" / "0").mkdir(parents=True)
+    (tmp_path / "test 3").mkdir()
+    write_split(tmp_path / "latest1.hdf5")
+    assert list(open_release(tmp_path)) == ["train", "test1"]
+
+
+def test_a_folder_that_unpack_began_is_a_split_even_without_images(tmp_path):
+    write_release(tmp_path, ("train",))
+    (tmp_path / "test1").mkdir()
+    (tmp_path / "test1" / "cells.json").write_text('{"count": 3}')
+    with pytest.raises(DataError, match="test1: found no image of a cell"):
+        open_release(tmp_path)
 
 
 def test_a_release_may_mix_files_and_tiff_folders(tmp_path):

@@ -225,3 +225,10 @@ def test_other_images_are_refused(images, words):
 def test_other_distances_are_refused(distances):
     with pytest.raises(ValueError, match=r"haralick: found distances .*; expected .* from 1 to 7 .* 8 x 12 pixels"):
         haralick(np.zeros((2, 8, 12), np.uint8), distances)
+
+
+def test_a_large_image_has_room_for_its_counts():
+    """More pairs of one kind than 16 bits can count."""
+    flat = np.zeros((1, 300, 300), np.uint8)
+    flat[0, 100:160, 100:160] = 255
+    np.testing.assert_allclose(haralick(flat, (1,)), reference(flat, (1,)), rtol=1e-9, atol=1e-12)

@@ -152,6 +152,22 @@ def test_the_interval_is_that_of_drawing_wells_one_by_one():
 
 
 def test_a_class_with_one_well_is_held_fixed():
+    labels, predicted, names = clustered(np.random.default_rng(3), 4)
+    alone = np.where(labels == 0, "0-0", names)
+    narrow, wide = (np.diff(metrics.bootstrap_interval(labels, predicted, w))[0] for w in (alone, names))
+    assert 0 < narrow < wide
+
+
+def test_one_well_a_class_is_no_basis_for_an_interval():
     labels, predicted, names = clustered(np.random.default_rng(3), 1)
-    low, high = metrics.bootstrap_interval(labels, predicted, names)
-    assert low == pytest.approx(high) == pytest.approx(metrics.balanced_error(labels, predicted))
+    assert np.isnan(metrics.bootstrap_interval(labels, predicted, names)).all()
+    assert np.isfinite(metrics.bootstrap_interval(labels, predicted, None)).all()
+
+
+def test_resampled_errors_begin_with_the_error_itself_and_pair_by_seed():
+    labels, predicted, names = clustered(np.random.default_rng(4), 5)
+    draws = metrics.resampled_errors(labels, predicted, names, 50)
+    assert draws.shape == (51,) and draws[0] == pytest.approx(metrics.balanced_error(labels, predicted))
+    np.testing.assert_array_equal(draws, metrics.resampled_errors(labels, predicted, names, 50))
+    perfect = metrics.resampled_errors(labels, labels, names, 50)
+    np.testing.assert_allclose(perfect, 0, atol=1e-12)

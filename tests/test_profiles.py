@@ -1,5 +1,7 @@
 """What must hold of profiles and runs."""
 
+import re
+
 import pytest
 from conftest import write_release
 
@@ -42,8 +44,11 @@ def test_a_folder_is_opened_as_it_is(tmp_path, monkeypatch, build_folder):
     folder = write_release(tmp_path / "cells", ("train", "test2"), attrs={"source": "made up for a test"})
     run, release = profiles.start(folder, "smoke")
     assert list(release) == ["train", "test2"]
-    assert (run.name, run.profile, run.settings["draws"]) == ("cells-smoke", "smoke", 2)
-    assert run.folder == build_folder / "runs" / "cells-smoke"
+    assert (run.profile, run.settings["draws"]) == ("smoke", 2)
+    assert re.fullmatch("cells-[0-9a-f]{6}-smoke", run.name)
+    assert run.folder == build_folder / "runs" / run.name
+    elsewhere = profiles.Run(str(tmp_path / "other" / "cells"), "smoke", {})
+    assert elsewhere.name != run.name, "folders of one name must not share their results"
     assert profiles.caption(run, release) == "Data: made up for a test. Profile: smoke."
 
 
@@ -74,6 +79,6 @@ def test_a_home_folder_may_be_abbreviated(tmp_path, monkeypatch):
 
 def test_real_cells_are_named_by_their_source(real_cells):
     run, release = profiles.start(real_cells, "smoke")
-    assert run.name == "real-cells-smoke"
+    assert re.fullmatch("real-cells-[0-9a-f]{6}-smoke", run.name)
     assert "simulated" not in profiles.caption(run, release)
     assert release["train"].source in profiles.caption(run, release)

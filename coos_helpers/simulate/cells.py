@@ -11,34 +11,41 @@ import numpy as np
 
 from coos_helpers.simulate.grid import COARSE, HALF, SIZE, STEP, refine
 from coos_helpers.simulate.kernels import compiled
+from coos_helpers.simulate.streams import child, normal, normals, uniform
 
 # Columns of a cell's shape. Lengths in um, angles in radians; "3" and "2" are harmonics of the outline.
 X, Y, RADIUS, STRETCH, ANGLE, COS3, SIN3, COS2, SIN2 = range(9)
 NUCLEUS_X, NUCLEUS_Y, NUCLEUS_RADIUS, NUCLEUS_STRETCH, NUCLEUS_ANGLE, NUCLEUS_COS3, NUCLEUS_SIN3 = range(9, 16)
 CYCLE, EXPRESSION = 16, 17
-COLUMNS = 18
+HEIGHT = 18  # where the focal plane cuts the nucleus: 0 at its equator, 1 at its top
+NAME = 19  # number of the cell's stream
+COLUMNS = 20
 
 
 @compiled
 def _shape(rng, cell_radius, elongation, nucleus_radius):
     """Draw one cell around the origin; the cell cycle runs from 0 (just divided) to 1 (about to divide)."""
     cell = np.zeros(COLUMNS)
-    cycle = 1.0 - math.sqrt(1.0 - 0.96 * rng.random())  # a growing culture has more young cells than old
+    cycle = 1.0 - math.sqrt(1.0 - 0.96 * uniform(rng))  # a growing culture has more young cells than old
     cell[CYCLE] = cycle
     cell[RADIUS] = cell_radius * (0.92 + 0.2 * cycle)
     cell[STRETCH] = max(elongation, 1.0)
-    cell[ANGLE] = rng.random() * math.pi
-    cell[COS3] = 0.05 * rng.standard_normal()
-    cell[SIN3] = 0.05 * rng.standard_normal()
-    cell[COS2] = 0.04 * rng.standard_normal()
-    cell[SIN2] = 0.04 * rng.standard_normal()
+    if cycle > 0.94:  # a cell about to divide rounds up
+        cell[RADIUS] *= 0.86
+        cell[STRETCH] = 1.0 + 0.25 * (cell[STRETCH] - 1.0)
+    cell[ANGLE] = uniform(rng) * math.pi
+    cell[COS3] = 0.05 * normal(rng)
+    cell[SIN3] = 0.05 * normal(rng)
+    cell[COS2] = 0.04 * normal(rng)
+    cell[SIN2] = 0.04 * normal(rng)
     cell[NUCLEUS_RADIUS] = min(nucleus_radius * (0.96 + 0.2 * cycle), 0.7 * cell[RADIUS])
-    cell[NUCLEUS_STRETCH] = 1.0 + 0.6 * (cell[STRETCH] - 1.0) * rng.random() + 0.12 * rng.random()
-    cell[NUCLEUS_ANGLE] = cell[ANGLE] + 0.35 * rng.standard_normal()
-    cell[NUCLEUS_COS3] = 0.02 * rng.standard_normal()
-    cell[NUCLEUS_SIN3] = 0.02 * rng.standard_normal()
-    away = 0.22 * (cell[RADIUS] - cell[NUCLEUS_RADIUS]) * math.sqrt(rng.random()) * 1.4
-    turn = rng.random() * 2 * math.pi
+    cell[NUCLEUS_STRETCH] = 1.0 + 0.6 * (cell[STRETCH] - 1.0) * uniform(rng) + 0.12 * uniform(rng)
+    cell[NUCLEUS_ANGLE] = cell[ANGLE] + 0.35 * normal(rng)
+    cell[NUCLEUS_COS3] = 0.03 * normal(rng)
+    cell[NUCLEUS_SIN3] = 0.03 * normal(rng)
+    cell[HEIGHT] = min(abs(0.45 * normal(rng)), 0.85)
+    away = 0.22 * (cell[RADIUS] - cell[NUCLEUS_RADIUS]) * math.sqrt(uniform(rng)) * 1.4
+    turn = uniform(rng) * 2 * math.pi
     cell[NUCLEUS_X] = away * math.cos(turn)
     cell[NUCLEUS_Y] = away * math.sin(turn)
     return cell
@@ -48,32 +55,39 @@ def _shape(rng, cell_radius, elongation, nucleus_radius):
 def draw_cells(rng, cell_radius, elongation, nucleus_radius, crowding):
     """Draw the cell in the middle and its neighbours.
 
-    rng: numpy Generator. Lengths in um, crowding relative to a layer that is nearly closed. Returns (n,
+    rng: stream. Lengths in um, crowding relative to a layer that is nearly closed. Returns (n,
     COLUMNS) float64; row 0 is the cell whose nucleus lies at the origin, up to the 0.2 um by which a
     segmentation errs. Neighbours share the middle cell's type, not its size, phase or expression.
     """
     cells = np.zeros((24, COLUMNS))
-    cells[0] = _shape(rng, cell_radius, elongation, nucleus_radius)
-    cells[0, X] = -cells[0, NUCLEUS_X] + 0.2 * rng.standard_normal()
-    cells[0, Y] = -cells[0, NUCLEUS_Y] + 0.2 * rng.standard_normal()
+    mine = child(rng, 0)
+    error_x, error_y = normals(mine)
+    cells[0] = _shape(mine, cell_radius, elongation, nucleus_radius)
+    cells[0, X] = -cells[0, NUCLEUS_X] + 0.2 * error_x
+    cells[0, Y] = -cells[0, NUCLEUS_Y] + 0.2 * error_y
     cells[0, NUCLEUS_X] += cells[0, X]
     cells[0, NUCLEUS_Y] += cells[0, Y]
     cells[0, EXPRESSION] = 1.0
     n = 1
     edge = HALF + 8.0
-    tries = int(22 * crowding * (0.6 + 0.8 * rng.random()))
-    for _ in range(tries):
+    tries = int(22 * crowding * (0.6 + 0.8 * uniform(rng)))
+    for name in range(1, tries + 1):
+        own = child(rng, name)
+        cell_x, cell_y = (2 * uniform(own) - 1) * edge, (2 * uniform(own) - 1) * edge
+        bright, large = normals(own)
+        slender, nuclear = normals(own)
         cell = _shape(
-            rng,
-            cell_radius * math.exp(0.11 * rng.standard_normal()),
-            elongation * math.exp(0.15 * rng.standard_normal()),
-            nucleus_radius * math.exp(0.07 * rng.standard_normal()),
+            own,
+            cell_radius * math.exp(0.11 * large),
+            elongation * math.exp(0.15 * slender),
+            nucleus_radius * math.exp(0.07 * nuclear),
         )
-        cell[X] = (2 * rng.random() - 1) * edge
-        cell[Y] = (2 * rng.random() - 1) * edge
+        cell[NAME] = name
+        cell[X] = cell_x
+        cell[Y] = cell_y
         cell[NUCLEUS_X] += cell[X]
         cell[NUCLEUS_Y] += cell[Y]
-        cell[EXPRESSION] = math.exp(0.6 * rng.standard_normal())
+        cell[EXPRESSION] = math.exp(0.75 * bright)
         free = n < len(cells)
         for other in range(n):
             apart = math.hypot(cell[X] - cells[other, X], cell[Y] - cells[other, Y])
@@ -123,7 +137,8 @@ def claim(cells, bend_x, bend_y):
     """Say for every sample of the plane which cell it belongs to, and where in that cell it lies.
 
     cells: (n, COLUMNS). bend_x, bend_y: (SIZE, SIZE) displacement in um that makes the outlines uneven.
-    Returns (owner (SIZE, SIZE) int16, -1 outside every cell; u, v as in `depth`; cover, 0 outside to 1
+    Returns (owner (SIZE, SIZE) int16, -1 outside every cell; u, v as in `depth`, v being 1 where the focal plane
+    cuts the nucleus, which is smaller off its equator; cover, 0 outside to 1
     inside, which falls off over the last half micrometre and along contacts).
     """
     owner = np.full((SIZE, SIZE), -1, np.int16)
@@ -169,6 +184,7 @@ def claim(cells, bend_x, bend_y):
             if u[r, c] >= 1.0:
                 owner[r, c] = -1
                 continue
+            v[r, c] /= (1 - cells[owner[r, c], HEIGHT] ** 4) ** 0.25
             rim = min((1.0 - u[r, c]) / 0.07, 1.0)
             contact = min((second[r, c] - u[r, c]) / 0.06, 1.0)
             cover[r, c] = rim * rim * (3 - 2 * rim) * (0.25 + 0.75 * contact * contact * (3 - 2 * contact))

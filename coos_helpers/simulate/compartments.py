@@ -13,6 +13,7 @@ import numpy as np
 from coos_helpers.simulate import cells as column
 from coos_helpers.simulate.grid import HALF, SIZE, STEP, noise
 from coos_helpers.simulate.kernels import compiled
+from coos_helpers.simulate.streams import child, uniform
 
 
 @compiled
@@ -29,13 +30,13 @@ def fill(planes, world, rng, share, in_nucleus, unevenness):
     organelles that one does not see are in the way.
     """
     cells, owner, u, v, cover = world
-    coarse, fine = noise(rng, 2.6), noise(rng, 0.8)
+    coarse, fine = noise(rng, 0, 2.6), noise(rng, 1, 0.8)
     for r in range(SIZE):
         for c in range(SIZE):
             if owner[r, c] < 0:
                 continue
             inside = sigmoid((1.0 - v[r, c]) * 22) if v[r, c] < 1.4 else 0.0
-            thick = 0.30 + 0.95 * (1.0 - u[r, c] * u[r, c])
+            thick = 0.22 + 1.10 * (1.0 - u[r, c] * u[r, c]) ** 1.3
             relief = max(1 + unevenness * (0.6 * coarse[r, c] + 0.5 * fine[r, c]) * (1 - 0.6 * inside), 0.1)
             amount = share * cells[owner[r, c], column.EXPRESSION] * cover[r, c] * thick * relief
             amount *= 1 - inside * (1 - in_nucleus)
@@ -52,16 +53,18 @@ def tubules(planes, world, rng, share, mesh, width, fade):
     between the cells of a random tessellation (Worley noise), bent by a smooth displacement.
     """
     cells, owner, u, v, cover = world
-    bend_x, bend_y, sheet = noise(rng, 1.3), noise(rng, 1.3), noise(rng, 2.2)
-    turn = 2 * math.pi * rng.random()  # so that the lattice behind the tessellation lies along nothing
+    bend_x, bend_y, sheet = noise(rng, 0, 1.3), noise(rng, 1, 1.3), noise(rng, 2, 2.2)
+    turn = 2 * math.pi * uniform(rng)  # so that the lattice behind the tessellation lies along nothing
     cos, sin = math.cos(turn) / mesh, math.sin(turn) / mesh
     middle = int(1.4143 * HALF / mesh) + 3
     n = 2 * middle + 1
     seeds = np.empty((n, n, 2), np.float32)
     for i in range(n):
         for j in range(n):
-            seeds[i, j, 0] = rng.random()
-            seeds[i, j, 1] = rng.random()
+            # Named by their place from the middle: with another mesh the same network is wider or finer.
+            seed = child(rng, 10 + (i - middle + 128) * 256 + (j - middle + 128))
+            seeds[i, j, 0] = uniform(seed)
+            seeds[i, j, 1] = uniform(seed)
     for r in range(SIZE):
         for c in range(SIZE):
             if owner[r, c] < 0:
@@ -92,21 +95,27 @@ def tubules(planes, world, rng, share, mesh, width, fade):
 
 @compiled
 def rim(planes, world, rng, share, width):
-    """Draw the envelope of the nucleus: a thin ring where the focal plane cuts it, a veil where it lies flat.
+    """Draw the envelope of the nucleus: a ring where the focal plane cuts it, a veil where it lies flat.
 
-    width: deviation of the ring's profile in um.
+    width: deviation in um of the ring's profile where the envelope stands upright. Nuclei are flat: off the equator the
+    wall is cut at a slant, which makes the ring smaller, its profile broader, and fills it. The envelope is uneven,
+    dented, and folds into the nucleus here and there (Malhas, Goulbourne and Vaux 2011).
     """
     cells, owner, u, v, cover = world
-    patchy, fold = noise(rng, 1.4), noise(rng, 2.0)
+    patchy, fold, dent = noise(rng, 0, 1.5), noise(rng, 1, 2.4), noise(rng, 2, 1.8)
     for r in range(SIZE):
         for c in range(SIZE):
             k = owner[r, c]
-            if k < 0 or v[r, c] > 1.3:
+            if k < 0 or v[r, c] > 1.35:
                 continue
-            far = (v[r, c] - 1.0) * cells[k, column.NUCLEUS_RADIUS]
-            ring = math.exp(-0.5 * (far / width) ** 2) * max(1 + 0.30 * patchy[r, c], 0.15)
+            height = cells[k, column.HEIGHT]
+            far = (v[r, c] - 1.0) * cells[k, column.NUCLEUS_RADIUS] + 0.10 * dent[r, c]
+            slant = 0.55 * height * height
+            wide = math.sqrt(width * width + slant * slant) if far < 0 else width
+            ring = math.exp(-0.5 * (far / wide) ** 2) * max(1 + 0.42 * patchy[r, c], 0.08) * (0.6 + 0.4 * width / wide)
             veil = sigmoid(-far / 0.15)
-            groove = math.exp(-0.5 * ((fold[r, c] - 1.5) / 0.12) ** 2) * veil
+            groove = math.exp(-0.5 * ((fold[r, c] - 1.35) / 0.10) ** 2) * veil
             amount = share * cells[k, column.EXPRESSION]
-            planes[0, r, c] += amount * (ring + 0.05 * veil + 0.35 * groove)
+            flat = (0.05 + 0.22 * height * height) * max(1 + 0.35 * patchy[r, c], 0.0)
+            planes[0, r, c] += amount * (ring + flat * veil + 0.4 * groove)
             planes[1, r, c] += amount * (0.25 * ring + 0.20 * veil * max(1 + 0.25 * patchy[r, c], 0.0))

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from coos_helpers.simulate.kernels import compiled
+from coos_helpers.simulate.streams import child, normal, uniform
 
 STEP = 0.16  # um between two samples of a scene
 SIZE = 176  # samples along an edge: 28.2 um, the crop being about 20.5 um
@@ -100,21 +101,22 @@ def refine(coarse, out):
 
 
 @compiled
-def noise(rng, length):
+def noise(parent, number, length):
     """Draw a smooth random field of mean 0 and standard deviation about 1 on the scene's grid.
 
-    length: the distance in um over which it varies. Returns (SIZE, SIZE) float32. Normal values on a lattice
-    are joined by quintic curves ("value noise"); the lattice lies at a random angle and place, so that
-    nothing lines up with the pixels.
+    parent, number: the field's stream. length: the distance in um over which it varies. Returns (SIZE, SIZE)
+    float32. Normal values on a lattice are joined by quintic curves ("value noise"); the lattice lies at a random angle
+    and place, so that nothing lines up with the pixels.
     """
-    turn = rng.random() * 2 * math.pi
+    rng = child(parent, number)
+    turn = uniform(rng) * 2 * math.pi
     cos, sin = math.cos(turn) / length, math.sin(turn) / length
     reach = int(math.ceil(HALF * 1.4143 / length)) + 2
     lattice = np.empty((2 * reach + 2, 2 * reach + 2), np.float32)
+    shift_x, shift_y = reach + uniform(rng), reach + uniform(rng)
     for i in range(lattice.shape[0]):
         for j in range(lattice.shape[1]):
-            lattice[i, j] = rng.standard_normal() * 1.45  # the curves average: 1.45 brings the deviation back to 1
-    shift_x, shift_y = reach + rng.random(), reach + rng.random()
+            lattice[i, j] = normal(rng) * 1.45  # the curves average: 1.45 brings the deviation back to 1
     coarse = np.empty((COARSE, COARSE), np.float32)
     for r in range(COARSE):
         y = 2 * r * STEP - HALF

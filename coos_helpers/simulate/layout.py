@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-CLASS_NAMES = ("ER", "IMM", "Golgi", "Peroxisomes", "Early Endosome", "Cytosol", "Nuclear Envelope")
+from coos_helpers.data import CLASS_NAMES
+
 SPLITS = ("training", "test1", "test2", "test3", "test4")
 COUNTS = {"training": 41456, "test1": 10364, "test2": 17021, "test3": 32596, "test4": 30772}
 ROWS, COLUMNS = 16, 24  # a 384-well plate, A01 to P24

@@ -12,6 +12,7 @@ from coos_helpers.simulate import cells as column
 from coos_helpers.simulate.compartments import sigmoid
 from coos_helpers.simulate.grid import HALF, SIZE, STEP, blob, blur, splat
 from coos_helpers.simulate.kernels import compiled
+from coos_helpers.simulate.streams import child, normal, uniform
 
 
 @compiled
@@ -23,14 +24,15 @@ def seat(rng, cell, k, owner, reach, side, turn, closest):
     """
     span = 1.15 * cell[column.RADIUS] * math.sqrt(cell[column.STRETCH])
     for _ in range(60):
-        x = cell[column.X] + (2 * rng.random() - 1) * span
-        y = cell[column.Y] + (2 * rng.random() - 1) * span
+        x = cell[column.X] + (2 * uniform(rng) - 1) * span
+        y = cell[column.Y] + (2 * uniform(rng) - 1) * span
+        lot = uniform(rng)
         u, v = column.depth(cell, x, y)
         if u > 0.93 or v < closest:
             continue
         angle = math.atan2(y - cell[column.NUCLEUS_Y], x - cell[column.NUCLEUS_X]) - turn
         chance = math.exp(-(v - closest) / reach) * (1 - side + side * math.exp(5 * (math.cos(angle) - 1)))
-        if rng.random() > chance:
+        if lot > chance:
             continue
         r, c = int((y + HALF) / STEP), int((x + HALF) / STEP)
         if 0 <= r < SIZE and 0 <= c < SIZE and owner[r, c] != k:
@@ -48,14 +50,15 @@ def thread(plane, rng, cell, k, owner, x, y, heading, length, wobble, density):
     step = 0.12
     bend = 0.0
     for _ in range(int(length / step)):
-        bend = 0.9 * bend + 0.44 * rng.standard_normal()
+        bend = 0.9 * bend + 0.44 * normal(rng)
+        side = 0.6 if uniform(rng) < 0.5 else -0.6
         heading += wobble * math.sqrt(step) * bend
         next_x, next_y = x + step * math.cos(heading), y + step * math.sin(heading)
         u, v = column.depth(cell, next_x, next_y)
         r, c = int((next_y + HALF) / STEP), int((next_x + HALF) / STEP)
         away = 0 <= r < SIZE and 0 <= c < SIZE and owner[r, c] != k
         if u > 0.95 or v < 1.04 or away:
-            heading += 0.6 if rng.random() < 0.5 else -0.6
+            heading += side
             continue
         x, y = next_x, next_y
         splat(plane, x, y, density * step)
@@ -76,16 +79,18 @@ def mitochondria(planes, world, rng, share, number, length, width, reach):
         cell = cells[k]
         n = int(number * (0.8 + 0.4 * cell[column.CYCLE])) + 1
         density = share * cell[column.EXPRESSION] * area(cell) / (n * length)
-        for _ in range(n):
-            plane = 0 if rng.random() < 0.6 else 1
-            x, y, found = seat(rng, cell, k, owner, reach, 0.0, 0.0, 1.08)
+        mine = child(rng, int(cell[column.NAME]))
+        for i in range(n):
+            own = child(mine, i)
+            plane = 0 if uniform(own) < 0.6 else 1
+            long = length * math.exp(0.5 * normal(own))
+            bright = math.exp(0.3 * normal(own))
+            aside = 0.9 * normal(own)
+            x, y, found = seat(own, cell, k, owner, reach, 0.0, 0.0, 1.08)
             if not found:
                 continue
-            outward = math.atan2(y - cell[column.NUCLEUS_Y], x - cell[column.NUCLEUS_X])
-            long = length * math.exp(0.5 * rng.standard_normal())
-            bright = math.exp(0.3 * rng.standard_normal())
-            heading = outward + 0.9 * rng.standard_normal()
-            thread(thin[plane], rng, cell, k, owner, x, y, heading, long, 0.35, density * bright)
+            heading = math.atan2(y - cell[column.NUCLEUS_Y], x - cell[column.NUCLEUS_X]) + aside
+            thread(thin[plane], child(own, 0), cell, k, owner, x, y, heading, long, 0.35, density * bright)
     for plane in range(2):
         planes[plane] += blur(thin[plane], width / STEP) / STEP**2
 
@@ -101,30 +106,34 @@ def ribbon(planes, world, rng, share, pieces, length, width, spread):
     thin = np.zeros((2, SIZE, SIZE), np.float32)
     for k in range(len(cells)):
         cell = cells[k]
-        turn = rng.random() * 2 * math.pi
+        mine = child(rng, int(cell[column.NAME]))
+        turn = uniform(mine) * 2 * math.pi
         late = sigmoid((cell[column.CYCLE] - 0.75) * 14)
         wide = spread * (1 + 0.9 * late)
-        n = max(int(pieces * (1 + 0.8 * late) * math.exp(0.25 * rng.standard_normal()) + 0.5), 1)
+        n = max(int(pieces * (1 + 0.8 * late) * math.exp(0.25 * normal(mine)) + 0.5), 1)
         amount = share * cell[column.EXPRESSION] * area(cell)
         long = length / (1 + 0.6 * late)
-        for _ in range(n):
-            angle = turn + wide * rng.standard_normal()
-            loose = 0.16 * (1 + late) * (0.6 + spread) * abs(rng.standard_normal())
+        for i in range(n):
+            own = child(mine, i)
+            plane = 0 if uniform(own) < 0.75 else 1
+            angle = turn + wide * normal(own)
+            loose = 0.16 * (1 + late) * (0.6 + spread) * abs(normal(own))
+            piece = long * math.exp(0.4 * normal(own))
+            heading = angle + 0.5 * math.pi + 0.7 * normal(own)
             away = cell[column.NUCLEUS_RADIUS] * (1.12 + loose)
             x = cell[column.NUCLEUS_X] + away * math.cos(angle)
             y = cell[column.NUCLEUS_Y] + away * math.sin(angle)
-            piece = long * math.exp(0.4 * rng.standard_normal())
-            plane = 0 if rng.random() < 0.75 else 1
-            heading = angle + 0.5 * math.pi + 0.7 * rng.standard_normal()
-            thread(thin[plane], rng, cell, k, owner, x, y, heading, piece, 0.8, 0.75 * amount / (n * long))
-        for _ in range(int(22 * (1 + late))):
-            angle = turn + 1.6 * wide * rng.standard_normal()
-            away = cell[column.NUCLEUS_RADIUS] * (1.15 + 0.45 * abs(rng.standard_normal()))
+            thread(thin[plane], child(own, 0), cell, k, owner, x, y, heading, piece, 0.8, 0.75 * amount / (n * long))
+        for i in range(int(22 * (1 + late))):
+            own = child(mine, 1000 + i)
+            plane = 0 if uniform(own) < 0.6 else 1
+            angle = turn + 1.6 * wide * normal(own)
+            away = cell[column.NUCLEUS_RADIUS] * (1.15 + 0.45 * abs(normal(own)))
+            bright = math.exp(0.6 * normal(own))
             x = cell[column.NUCLEUS_X] + away * math.cos(angle)
             y = cell[column.NUCLEUS_Y] + away * math.sin(angle)
             if column.depth(cell, x, y)[0] < 0.9:
-                bright = math.exp(0.6 * rng.standard_normal())
-                splat(thin[0 if rng.random() < 0.6 else 1], x, y, 0.25 * amount / 26 * bright)
+                splat(thin[plane], x, y, 0.25 * amount / 26 * bright)
     for plane in range(2):
         planes[plane] += blur(thin[plane], width / STEP) / STEP**2
 
@@ -139,15 +148,17 @@ def spots(planes, world, rng, share, number, sigma, size_spread, bright_spread, 
     cells, owner, u, v, cover = world
     for k in range(len(cells)):
         cell = cells[k]
-        turn = rng.random() * 2 * math.pi
-        n = int(number * (0.85 + 0.3 * cell[column.CYCLE]) * math.exp(0.15 * rng.standard_normal())) + 1
+        mine = child(rng, int(cell[column.NAME]))
+        turn = uniform(mine) * 2 * math.pi
+        n = int(number * (0.85 + 0.3 * cell[column.CYCLE]) * math.exp(0.15 * normal(mine))) + 1
         amount = share * cell[column.EXPRESSION] * area(cell) / n / STEP**2
         amount *= math.exp(-0.5 * bright_spread**2)
-        for _ in range(n):
-            plane = 0 if rng.random() < 0.55 else 1
+        for i in range(n):
+            own = child(mine, i)
+            plane = 0 if uniform(own) < 0.55 else 1
+            wide = sigma * math.exp(size_spread * normal(own))
+            bright = amount * math.exp(bright_spread * normal(own))
             closest = 1.06 if plane == 0 else 0.6  # above and below the nucleus there is cytoplasm, too
-            x, y, found = seat(rng, cell, k, owner, reach, side, turn, closest)
+            x, y, found = seat(own, cell, k, owner, reach, side, turn, closest)
             if found:
-                wide = sigma * math.exp(size_spread * rng.standard_normal())
-                bright = amount * math.exp(bright_spread * rng.standard_normal())
                 blob(planes[plane], x, y, wide, bright)

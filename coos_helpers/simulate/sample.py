@@ -1,0 +1,201 @@
+"""Simulated cells in memory: the cells that the files hold, as many as one needs, as scenes or as pictures."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from joblib import cpu_count
+
+from coos_helpers.simulate.factors import FACTORS, INDEX, NAMES, centre_values, shift_sizes, well_effects
+from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
+
+PLACE = (  # truths that are not factors: (name, unit, meaning)
+    ("cell_cycle", "1", "phase of the cell, 0 just divided to 1 about to divide"),
+    ("field_x", "1", "place in the camera's field, -1 left to 1 right"),
+    ("field_y", "1", "place in the camera's field, -1 top to 1 bottom"),
+)
+TECHNICAL = tuple(factor.name for factor in FACTORS if factor.kind == "technical")
+
+
+class Drawn(NamedTuple):
+    """Cells in memory, in the order of a file, and the truth about each.
+
+    images: (n, 2, 64, 64) uint16, channel 0 protein, channel 1 nucleus. labels: (n,) int64. plate, well: (n,) str.
+    truth: {name: (n,) float64}, every factor in the unit of `factors.FACTORS`, and `cell_cycle`, `field_x`, `field_y`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    plate: np.ndarray
+    well: np.ndarray
+    truth: dict
+
+    @property
+    def well_ids(self):
+        """Name each cell's physical well, (n,) str as `plate/well`."""
+        return np.char.add(np.char.add(self.plate, "/"), self.well)
+
+
+def draw(split, cells, seed=0, shift=None):
+    """Draw some cells of a split into memory, without a file.
+
+    They are the first cells of each well, as evenly over the classes and their wells as `cells` allows; the file of the
+    same seed holds the very same ones. Whatever `shift` is, the random numbers are the same, so that the n-th cell of
+    two calls is one cell under two conditions.
+
+    Parameters
+    ----------
+    split : `train` (or `training`), `test1` ... `test4`.
+    cells : number of cells, 1 or more.
+    seed : of the simulation, an integer, 0 or more.
+    shift : {factor name: size}, or one number for all factors, as in `simulate`: 0 as in training, 1 as usual.
+
+    Returns
+    -------
+    Drawn
+
+    Raises
+    ------
+    ValueError : an argument that cannot be used.
+    """
+    tasks = [(seed, shift_sizes(shift), well, 0, n) for well, n in _choose(split, cells, seed)]
+    parts = list(in_order(draw_batch, tasks, cpu_count()))
+    table = np.concatenate([truth for _, truth in parts])
+    names = (*NAMES, *(name for name, *_ in PLACE))
+    counts = [n for *_, n in tasks]
+    return Drawn(
+        images=np.concatenate([images for images, _ in parts]),
+        labels=np.repeat([task[2].label for task in tasks], counts).astype(np.int64),
+        plate=np.repeat([task[2].plate_name for task in tasks], counts),
+        well=np.repeat([task[2].name for task in tasks], counts),
+        truth=dict(zip(names, table.T.copy(), strict=True)),
+    )
+
+
+def specimens(split, cells, seed=0, shift=None):
+    """Draw the same cells as `draw`, as scenes that any microscope can still look at.
+
+    Parameters, order and errors are those of `draw`.
+
+    Returns
+    -------
+    list of `experiment.Specimen`, 0.5 MiB each.
+    """
+    from coos_helpers.simulate.experiment import draw_specimen
+
+    sizes, found = shift_sizes(shift), []
+    for well, n in _choose(split, cells, seed):
+        effects = well_effects(seed, well, sizes)
+        found += [draw_specimen(seed, well, index, effects) for index in range(n)]
+    return found
+
+
+def reimage(specimen, microscope=None):
+    """Take a picture of the same scene under other technical conditions: a counterfactual pair.
+
+    The cell, its neighbours, its place in the field and the random numbers of the camera stay the same.
+
+    Parameters
+    ----------
+    specimen : one of `specimens`.
+    microscope : {technical factor: value} in the units of `factors.FACTORS`; what it does not name stays as it was.
+        None takes the picture that the file holds. `microscope("test4")` gives a whole one.
+
+    Returns
+    -------
+    (2, 64, 64) uint16.
+
+    Raises
+    ------
+    ValueError : a name that is no technical factor.
+    """
+    from coos_helpers.simulate.experiment import picture
+
+    for name in microscope or {}:
+        if name not in TECHNICAL:
+            raise ValueError(
+                f"found {name!r} in microscope; expected technical factors ({', '.join(TECHNICAL)}). "
+                "What is biological is drawn with the scene: use `draw` or `specimens` with a shift."
+            )
+    return picture(specimen._replace(values={**specimen.values, **(microscope or {})}))
+
+
+def microscope(split, shift=None):
+    """Describe the typical microscope of a split: {technical factor: value}, without day, well or cell effects.
+
+    Parameters
+    ----------
+    split, shift : as in `draw`.
+
+    Returns
+    -------
+    dict of float, in the units of `factors.FACTORS`.
+    """
+    values = centre_values(SPLITS[_number(split)], shift_sizes(shift))
+    return {name: float(values[INDEX[name]]) for name in TECHNICAL}
+
+
+def draw_batch(seed, sizes, well, first, cells):
+    """Draw `cells` cells of a well from index `first` on: counts (n, 2, 64, 64) uint16, truth (n, F + 3) float64."""
+    # Imported here, as it loads the compiler: a finished release is recognised without it.
+    from coos_helpers.simulate.experiment import draw_specimen, picture
+
+    effects = well_effects(seed, well, sizes)
+    counts = np.empty((cells, 2, 64, 64), np.uint16)
+    truth = np.empty((cells, len(FACTORS) + len(PLACE)))
+    for i in range(cells):
+        specimen = draw_specimen(seed, well, first + i, effects)
+        counts[i] = picture(specimen)
+        truth[i] = (*specimen.values.values(), specimen.scene.cycle, *specimen.field)
+    return counts, truth
+
+
+def in_order(function, tasks, jobs):
+    """Yield function(*task) for each task in turn, working ahead in threads by no more than two tasks each.
+
+    Threads suffice: the drawing is compiled and lets go of the interpreter's lock, and nothing has to be copied.
+    """
+    pool = ThreadPoolExecutor(jobs)
+    waiting = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(function, *task))
+            if len(waiting) > 2 * jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def checked_seed(seed):
+    """Return the seed as an int; ValueError if it is none."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; it must be an integer, 0 or more")
+    return int(seed)
+
+
+def _number(split):
+    """Return a split's index in SPLITS."""
+    name = "training" if split == "train" else split
+    if name not in SPLITS:
+        raise ValueError(f"found the split {split!r}; expected train, test1, test2, test3 or test4")
+    return SPLITS.index(name)
+
+
+def _choose(split, cells, seed):
+    """Say how many cells to take of each well of a split: [(well, n), ...] for n of 1 or more."""
+    wells = layout(1.0, checked_seed(seed))[SPLITS[_number(split)]]
+    if isinstance(cells, bool) or not isinstance(cells, int | np.integer) or cells < 1:
+        raise ValueError(f"found {cells!r} cells; expected an integer, 1 or more")
+    shares = np.zeros(len(wells), int)
+    for label in range(len(CLASS_NAMES)):
+        mine = np.array([i for i, well in enumerate(wells) if well.label == label])
+        total = int(cells) // len(CLASS_NAMES) + (label < int(cells) % len(CLASS_NAMES))
+        # Multiples of total / wells, rounded: what does not go round is spread over the plates.
+        shares[mine] = np.diff(np.arange(len(mine) + 1) * total // len(mine))
+    least = min(range(len(wells)), key=lambda i: wells[i].cells - shares[i])
+    if shares[least] > wells[least].cells:
+        raise ValueError(f"found {cells} cells; well {wells[least].name} of {split} has only {wells[least].cells}")
+    return [(well, int(n)) for well, n in zip(wells, shares, strict=True) if n]

@@ -1,0 +1,46 @@
+"""The paper's numbers, against the paper where its text is at hand and against known sums everywhere."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT
+
+from coos_helpers import published
+
+
+@pytest.fixture(scope="module")
+def paper():
+    path = Path(os.environ.get("COOS_SHARED", PROJECT.parent / "shared")) / "paper.txt"
+    if not path.exists():
+        pytest.skip("the paper's text is not on this machine")
+    return path.read_text(encoding="utf-8")
+
+
+def test_table_3_has_the_sums_of_the_papers_columns():
+    table = published.table3()
+    assert table.shape == (25, 7) and not table.duplicated(["features", "model"]).any()
+    assert table[published.SPLITS].sum().round(1).tolist() == [64.4, 112.7, 115.0, 263.4, 218.0]
+
+
+def test_table_2_adds_up_to_the_data_set():
+    assert published.table2()["images"].sum() == 132_209
+
+
+def test_table_3_is_the_papers(paper):
+    """The text runs column by column within each block of features: all training errors first, then test1's ..."""
+    text = paper[paper.index("Table 3: Class-Balanced Error") :]
+    headings = ("3.3", "3.4")  # of sections; no error has these values
+    numbers = [float(n) for n in re.findall(r"^\d+\.\d$", text, re.M) if n not in headings]
+    table = published.table3()
+    written = []
+    for start, rows in ((0, 4), *((4 + 3 * i, 3) for i in range(7))):
+        block = table.iloc[start : start + rows][published.SPLITS].to_numpy()
+        written += block.T.ravel().tolist()
+    assert written == numbers
+
+
+def test_table_2_is_the_papers(paper):
+    for images in published.table2()["images"]:
+        assert f"{images:,}" in paper
