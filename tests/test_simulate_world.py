@@ -6,11 +6,11 @@ import pytest
 from coos_helpers import classifiers, metrics, texture
 from coos_helpers.data import CLASS_NAMES, Split
 from coos_helpers.simulate import draw
-from coos_helpers.simulate.factors import NAMES
+from coos_helpers.simulate.factors import FACTORS
 
 ER, GOLGI, ENDOSOME, CYTOSOL, ENVELOPE = 0, 2, 4, 5, 6
-OFF = dict.fromkeys(NAMES, 0)
-TEST = 560
+OFF = dict.fromkeys((factor.name for factor in FACTORS), 0)
+TEST, STEP = 560, 280
 
 
 def describe(drawn, channels=(0, 1)):
@@ -94,7 +94,7 @@ def test_brightness_does_not_give_the_class_away(world, classifier):
 
     model = classifiers.fit(classifier, brightness(cells["train"]), cells["train"].labels)
     for split in ("test1", "test2", "test3", "test4"):
-        assert error(model, brightness(cells[split]), cells[split]) > 0.67  # 0.70, less what 560 cells leave open
+        assert error(model, brightness(cells[split]), cells[split]) > 0.68  # 0.70, less what 560 cells leave open
 
 
 def test_the_nucleus_does_not_give_the_class_away(world):
@@ -104,16 +104,26 @@ def test_the_nucleus_does_not_give_the_class_away(world):
         assert error(model, describe(cells[split], (1, 1))[:, :-1], cells[split]) > 0.78
 
 
-@pytest.mark.parametrize(
-    "factor, split", [("diffuse", "test3"), ("focus", "test3"), ("psf", "test4"), ("sidedness", "test4")]
-)
-def test_a_factor_that_hurts_hurts_more_when_it_is_raised(world, factor, split):
-    errors = []
-    for size in (0, 2, 4):
-        drawn = draw(split, 280, shift=OFF | {factor: size})
-        errors.append(error(world[2]["l1-lr"], describe(drawn), drawn))
-    assert errors[1] >= errors[0] - 0.015 and errors[2] >= errors[1] - 0.015
-    assert errors[2] > errors[0] + 0.02
+@pytest.mark.parametrize("factor", [f for f in FACTORS if f.name not in ("gain", "offset")], ids=lambda f: f.name)
+def test_every_factor_alone_hurts_a_baseline_when_it_is_raised(world, start, factor):
+    split = "test4" if abs(factor.abroad) > abs(factor.later) else "test3"
+    steps = [start[split]]
+    for size in (8, 16):
+        drawn = draw(split, STEP, shift=OFF | {factor.name: size})
+        features = describe(drawn)
+        steps.append([error(model, features, drawn) for model in world[2].values()])
+    rises = np.diff(steps, axis=0)
+    assert ((rises > -0.015).all(0) & (rises.sum(0) > 0.005)).any()
+
+
+@pytest.fixture(scope="module")
+def start(world):
+    """Errors of the two classifiers on cells of test3 and test4 without any shift."""
+    found = {}
+    for split in ("test3", "test4"):
+        drawn = draw(split, STEP, shift=OFF)
+        found[split] = [error(model, describe(drawn), drawn) for model in world[2].values()]
+    return found
 
 
 @pytest.mark.parametrize("factor", ["gain", "offset"])

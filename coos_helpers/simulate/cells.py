@@ -71,6 +71,7 @@ def draw_cells(rng, cell_radius, elongation, nucleus_radius, crowding):
     n = 1
     edge = HALF + 8.0
     tries = int(22 * crowding * (0.6 + 0.8 * uniform(rng)))
+    pressed = 0.72 * crowding**-0.3  # the more there are, the deeper they push into each other
     for name in range(1, tries + 1):
         own = child(rng, name)
         cell_x, cell_y = (2 * uniform(own) - 1) * edge, (2 * uniform(own) - 1) * edge
@@ -93,7 +94,7 @@ def draw_cells(rng, cell_radius, elongation, nucleus_radius, crowding):
             apart = math.hypot(cell[X] - cells[other, X], cell[Y] - cells[other, Y])
             nuclei = math.hypot(cell[NUCLEUS_X] - cells[other, NUCLEUS_X], cell[NUCLEUS_Y] - cells[other, NUCLEUS_Y])
             room = 1.15 * (cell[NUCLEUS_RADIUS] + cells[other, NUCLEUS_RADIUS]) + 1.0
-            if apart < 0.72 * (cell[RADIUS] + cells[other, RADIUS]) or nuclei < room:
+            if apart < pressed * (cell[RADIUS] + cells[other, RADIUS]) or nuclei < room:
                 free = False
         if free:
             cells[n] = cell

@@ -44,11 +44,11 @@ class Factor(NamedTuple):
 
 
 _BIOLOGICAL = (
-    ("cell_radius", "um", "log", 10.0, 0.02, 0.02, 0.11, 0.01, 0.04, -0.04, "radius of the cell's outline"),
+    ("cell_radius", "um", "log", 10.0, 0.02, 0.02, 0.11, 0.01, 0.04, -0.05, "radius of the cell's outline"),
     ("elongation", "1", "log", 1.25, 0.02, 0.02, 0.15, 0.01, 0.04, -0.02, "long by short axis of the cell"),
     ("nucleus_radius", "um", "log", 4.8, 0.01, 0.01, 0.07, 0.0, 0.01, -0.01, "nuclear radius after division"),
-    ("crowding", "1", "log", 1.0, 0.10, 0.10, 0.30, -0.10, 0.10, -0.20, "relative number of neighbours"),
-    ("expression", "1", "log", 1.0, 0.12, 0.20, 0.60, -0.05, -0.15, 0.15, "relative amount of the protein"),
+    ("crowding", "1", "log", 1.0, 0.10, 0.10, 0.30, -0.10, 0.15, -0.10, "relative number of neighbours"),
+    ("expression", "1", "log", 1.0, 0.12, 0.20, 0.70, -0.05, -0.15, 0.15, "relative amount of the protein"),
     ("diffuse", "logit", "add", 0.0, 0.15, 0.07, 0.70, 0.05, 0.50, -0.30, "log odds of protein off its place"),
     ("organelle_number", "1", "log", 1.0, 0.08, 0.06, 0.30, -0.03, -0.20, -0.05, "relative organelle number"),
     ("organelle_size", "1", "log", 1.0, 0.04, 0.03, 0.15, 0.0, 0.06, 0.06, "relative organelle width"),
@@ -57,7 +57,7 @@ _BIOLOGICAL = (
     ("sidedness", "logit", "add", 0.0, 0.12, 0.07, 0.80, 0.03, -0.40, 1.00, "gathering on one nuclear side"),
     ("length", "1", "log", 1.0, 0.06, 0.05, 0.25, -0.04, -0.12, -0.08, "relative length of threads, ribbons"),
     ("stain", "1", "log", 1.0, 0.04, 0.05, 0.20, 0.0, 0.08, -0.10, "relative nuclear dye"),
-    ("chromatin", "1", "log", 1.0, 0.03, 0.03, 0.20, 0.0, 0.03, 0.03, "relative contrast of the chromatin"),
+    ("chromatin", "1", "log", 1.0, 0.03, 0.03, 0.20, 0.0, 0.10, 0.05, "relative contrast of the chromatin"),
 )
 _TECHNICAL = (
     ("focus", "um", "add", 0.0, 0.10, 0.07, 0.30, 0.05, 0.35, 0.05, "distance of the cell from the focal plane"),
@@ -68,7 +68,7 @@ _TECHNICAL = (
     ("falloff", "1", "log", 0.18, 0.08, 0.0, 0.0, 0.0, 0.10, 0.40, "light missing at the field's corner"),
     ("crosstalk", "1", "log", 0.02, 0.10, 0.0, 0.0, 0.0, 0.15, 0.60, "nuclear dye seen in the protein channel"),
     ("chromatic_x", "um", "add", 0.06, 0.03, 0.0, 0.0, 0.0, 0.0, -0.10, "shift of channel 1 to the right"),
-    ("chromatic_y", "um", "add", -0.04, 0.03, 0.0, 0.0, 0.0, 0.0, 0.08, "shift of channel 1 downwards"),
+    ("chromatic_y", "um", "add", -0.04, 0.03, 0.0, 0.0, 0.0, 0.0, 0.12, "shift of channel 1 downwards"),
     ("pixel", "um", "log", 0.323, 0.0, 0.0, 0.0, 0.0, 0.0, -0.06, "edge of a camera pixel in the cell"),
     ("efficiency", "electron/photon", "log", 0.65, 0.0, 0.0, 0.0, 0.0, 0.0, -0.10, "quantum efficiency"),
     ("gain", "count/electron", "log", 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.35, "counts per electron"),
