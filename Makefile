@@ -54,7 +54,7 @@ clean:
 .venv/installed: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11, 3.12 or 3.13, or name one with make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Found Python {v[0]}.{v[1]}; expected 3.11, 3.12 or 3.13. Name another with: make PYTHON=python3.12 ...")'
-	@echo "== Setting up .venv with $$($(PYTHON) --version) (once; about two minutes and 1.2 GB)"
+	@echo "== Setting up .venv with $$($(PYTHON) --version) (once; some minutes and 7 GB)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv
 	@test -x $(BIN)/pip || $(PYTHON) -m pip --python .venv install -q pip
 	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[book,test]'

@@ -25,7 +25,7 @@ import papermill
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
-from coos_helpers import profiles, store
+from coos_helpers import pretrained, profiles, store
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -142,7 +142,7 @@ def execute(source, run, release, keys):
         reads=[keys[stem] for stem in clean.metadata.get("reads", [])],
     )
     output = run.folder / "notebooks" / f"{source.stem}.ipynb"
-    if output.exists() and nbformat.read(output, as_version=4).metadata.get("key") == key:
+    if output.exists() and up_to_date(nbformat.read(output, as_version=4), key):
         say(f"{source.stem}: nothing changed")
         return key
     say(f"{source.stem}: executing")
@@ -178,6 +178,14 @@ def execute(source, run, release, keys):
     partial.unlink()
     print(f"   done in {time.perf_counter() - started:.0f} s")
     return key
+
+
+def up_to_date(made, key):
+    """Say whether an executed chapter needs no other run: one that went without the network's weights tries again."""
+    if made.metadata.get("key") != key:
+        return False
+    said = "".join(o.get("text", "") for cell in made.cells for o in cell.get("outputs", []))
+    return f"untrained: {pretrained.MISSING}" not in said or not pretrained.at_hand()
 
 
 def finish(made, key, caption):

@@ -4,7 +4,7 @@
 `coos_helpers.simulate` alike. What is wrong with a file is a `DataError`, raised before any number is made from it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ class Split:
     Attributes
     ----------
     name : `train`, `test1` ... `test4`, or the file's own stem if its name says neither.
-    path : the HDF5 file or the TIFF folder.
+    path : the HDF5 file or the TIFF folder; None for cells in memory.
     images : `Images`, (N, 2, 64, 64) uint16, read when indexed.
     labels : (N,) int64, from 0 to K - 1.
     plate, well : (N,) str, or None where the file has none. A well's name says where on its plate it lies.
@@ -59,6 +59,12 @@ class Split:
         if self.well is None or self.plate is None:
             return None
         return np.char.add(np.char.add(self.plate, "/"), self.well)
+
+    def take(self, indices):
+        """Make a split of some of its cells, held in memory: (n,) indices, in the order that they are given."""
+        parts = {name: getattr(self, name) for name in ("labels", "plate", "well")}
+        parts = {name: values if values is None else values[indices] for name, values in parts.items()}
+        return replace(self, path=None, images=self.images[indices], **parts)
 
     def batches(self, size=1024, order=None):
         """Go through the split in pairs of indices and images, so that it need never lie in memory whole.

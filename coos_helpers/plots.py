@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from coos_helpers import rescale
+from coos_helpers import metrics, rescale
 
 #: Okabe and Ito's colours, which colour-blind readers can tell apart; each split has a marker of its own as well.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#7F7F7F", "#000000", "#F0E442", "#882255")
@@ -97,6 +97,16 @@ def by_split(frame, splits, caption):
     ax.axvspan(-0.3, 0.3, color="0.93", zorder=0)
     ax.margins(x=0.06)
     ax.legend(loc="upper left", fontsize=8)
+    sign(figure, caption)
+    return figure
+
+
+def by_class(by_split, caption):
+    """Draw the sensitivity (percent) of each class on each split, for a dict from split name to `Predictions`."""
+    classes = next(iter(by_split.values())).class_names
+    values = [metrics.sensitivities(p.labels, p.predicted, len(classes)) for p in by_split.values()]
+    figure, ax = plt.subplots(figsize=(6, 0.36 * len(classes) + 1))
+    heatmap(ax, 100 * np.array(values).T, classes, list(by_split), 0, 100)
     sign(figure, caption)
     return figure
 

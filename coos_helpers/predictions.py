@@ -70,21 +70,29 @@ def evaluate(run, release, features, representation, classifier, draws=100, seed
     model = classifiers.fit(classifier, features["train"], release["train"].labels, draws, seed)
     made = {}
     for name, split in release.items():
-        made[name] = Predictions(
-            representation,
-            classifier,
-            name,
-            split.labels,
-            model.predict(features[name].astype(np.float64)).astype(np.int64),
-            classifiers.class_scores(model, features[name], len(split.class_names)),
-            split.plate,
-            split.well_ids,
-            split.class_names,
-            split.source,
-            run.profile,
-            seed,
-        )
-        save(made[name], _path(run, representation, classifier, name), made_by)
+        predicted = model.predict(np.asarray(features[name], np.float64)).astype(np.int64)
+        scores = classifiers.class_scores(model, features[name], len(split.class_names))
+        made[name] = _keep(run, split, representation, classifier, predicted, scores, seed, made_by)
+    return made
+
+
+def end_to_end(run, release, scores, representation, seed=0):
+    """Store the predictions of a network that classifies by itself, without one of the three classifiers.
+
+    Parameters
+    ----------
+    run, release, representation, seed : as for `evaluate`.
+    scores : dict from split name to (N, K) float32, a probability for each class.
+
+    Returns
+    -------
+    dict from split name to `Predictions`; the classifier is called `end-to-end`.
+    """
+    made = {}
+    for name, split in release.items():
+        made_by = store.key(scores=scores[name], settings=[run.name, representation, seed])
+        predicted = scores[name].argmax(1)
+        made[name] = _keep(run, split, representation, "end-to-end", predicted, scores[name], seed, made_by)
     return made
 
 
@@ -126,6 +134,49 @@ def errors(predictions):
             row[name] = 100 * metrics.balanced_error(p.labels, p.predicted)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def intervals(predictions):
+    """Tabulate 95 % intervals of the balanced error in percent, from a bootstrap over wells.
+
+    Parameters
+    ----------
+    predictions : list of dicts from split name to `Predictions`.
+
+    Returns
+    -------
+    pandas.DataFrame, rows and columns as in `errors` without the training set; "unknown" where every class has one
+    well. Where no wells are known the interval is over cells, and too narrow.
+    """
+    rows = []
+    for by_split in predictions:
+        first = next(iter(by_split.values()))
+        row = {"features": first.representation, "model": classifiers.NAMES.get(first.classifier, first.classifier)}
+        for name, p in by_split.items():
+            if name != "train":
+                low, high = (100 * end for end in metrics.bootstrap_interval(p.labels, p.predicted, p.well))
+                row[name] = "unknown" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _keep(run, split, representation, classifier, predicted, scores, seed, made_by):
+    made = Predictions(
+        representation,
+        classifier,
+        split.name,
+        split.labels,
+        predicted,
+        scores,
+        split.plate,
+        split.well_ids,
+        split.class_names,
+        split.source,
+        run.profile,
+        seed,
+    )
+    save(made, _path(run, representation, classifier, split.name), made_by)
+    return made
 
 
 def _path(run, representation, classifier, split):

@@ -9,8 +9,8 @@ from coos_helpers.data import DataError, open_release
 #: What each profile means. `scale` is the share of Table 2's cells that is simulated (of given data, every cell is
 #: used), `draws` the settings that the random forest's search tries; the paper's are 1 and 100.
 PROFILES = {
-    "smoke": {"scale": 0.02, "draws": 2},
-    "quick": {"scale": 0.1, "draws": 10},
+    "smoke": {"scale": 0.01, "draws": 2},
+    "quick": {"scale": 0.1, "draws": 3},
     "paper": {"scale": 1.0, "draws": 100},
 }
 

@@ -32,7 +32,12 @@ def key(**parts):
 
 
 def split_key(split):
-    """Condense a split's content into a key: the bytes of its file, or names, sizes and times of its TIFF images."""
+    """Condense a split's content into a key: the bytes of its file, or names, sizes and times of its TIFF images.
+
+    Of a split in memory, the images themselves.
+    """
+    if split.path is None:
+        return key(images=np.asarray(split.images))
     path = Path(split.path)
     if path.is_dir():
         stats = ((file.relative_to(path).as_posix(), file.stat()) for file in sorted(path.rglob("*.*")))
@@ -80,7 +85,7 @@ def imported(source):
     return [name for name in dict.fromkeys(names) if name and _file(name)]
 
 
-def array(kind, key, make):
+def array(kind, key, make, lazy=False):
     """Load a made array, or make and store it.
 
     Parameters
@@ -88,17 +93,18 @@ def array(kind, key, make):
     kind : folder under `root()`, such as `features/texture`.
     key : what made it, from `key`.
     make : function without arguments that gives the array.
+    lazy : whether the array stays on disk and is read when it is indexed; it cannot be written to then.
     """
     path = root() / kind / f"{key}.npy"
     if path.exists():
         try:
-            return np.load(path, allow_pickle=False)
+            return np.load(path, "r" if lazy else None, allow_pickle=False)
         except Exception:  # numpy raises many kinds for damaged files
             print(f"{path} is damaged and will be made again.")
     made = make()
     with atomic(path) as file:
         np.save(file, made)
-    return made
+    return np.load(path, "r", allow_pickle=False) if lazy else made
 
 
 class atomic:

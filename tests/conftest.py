@@ -1,13 +1,17 @@
 """Releases that the tests share: tiny made-up ones, the simulated smoke release, and real cells where they are."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from coos_helpers import data, simulate
+from coos_helpers import data, pretrained, simulate
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -46,6 +50,34 @@ def write_release(folder, splits=tuple(FILES), n=14, attrs=None, with_places=Tru
     return folder
 
 
+def memory_split(n=14, seed=0, **parts):
+    """Make a split of n cells of noise in memory, with plates and wells; `parts` replace what it holds."""
+    known = {key: values.astype(str) for key, values in places(n).items()}
+    held = {"images": cells(n, seed), "labels": np.arange(n) % 7, **known, **parts}
+    return data.Split(name="train", path=None, class_names=data.CLASS_NAMES, source="made up", **held)
+
+
+def kill_at_first_checkpoint(code, folder, limit=120):
+    """Run Python code that trains slowly, and kill it, with no chance to tidy up, once a checkpoint is in the folder.
+
+    The code may import from here, and runs in one thread.
+    """
+    folders = os.pathsep.join([str(PROJECT), str(PROJECT / "tests")])
+    environment = {**os.environ, "PYTHONPATH": folders, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        give_up = time.monotonic() + limit
+        while not list(folder.glob("*.pt")):
+            assert process.poll() is None, process.stderr.read()
+            if time.monotonic() > give_up:
+                process.kill()
+                pytest.fail(f"no checkpoint within {limit} s")
+            time.sleep(0.005)
+        time.sleep(0.12)  # so that some steps are lost
+        process.kill()
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+
+
 @pytest.fixture(autouse=True)
 def build_folder(tmp_path_factory, monkeypatch):
     """Keep what a test makes out of the project's own `_build`."""
@@ -72,11 +104,26 @@ def simulated(simulated_folder):
     return data.open_release(simulated_folder)
 
 
+def shared(name):
+    """Name a folder that may lie beside the project, or where COOS_SHARED says."""
+    folder = os.environ.get("COOS_SHARED")
+    return (Path(folder) if folder else PROJECT.parent / "shared") / name
+
+
 @pytest.fixture(scope="session")
 def real_cells():
     """Find the folder with real cells, which no clone of the project contains."""
-    shared = os.environ.get("COOS_SHARED")
-    folder = (Path(shared) if shared else PROJECT.parent / "shared") / "real-cells"
+    folder = shared("real-cells")
     if not folder.is_dir():
         pytest.skip("no real cells here: they are not part of the project (COOS_SHARED can name their folder's parent)")
     return folder
+
+
+@pytest.fixture
+def real_weights(monkeypatch):
+    """Read VGG16's original weights where they are: in torch's own cache, or beside the project; none are fetched."""
+    if not pretrained.path().exists():
+        monkeypatch.setenv("TORCH_HOME", str(shared("torch-home")))
+    if not pretrained.path().exists():
+        pytest.skip("VGG16's weights are not here, and tests fetch nothing (TORCH_HOME can name a folder with them)")
+    return pretrained.load()

@@ -178,3 +178,17 @@ def test_an_executed_notebook_keeps_warnings_but_not_progress_bars():
     assert cell.metadata.mystnb.figure.caption == "A figure. Data: simulated cells."
     assert "remove-cell" in injected.metadata.tags
     assert "somewhere" not in str(made)
+
+
+def executed(text, key="k"):
+    made = nbformat.v4.new_notebook(metadata={"key": key})
+    made.cells = [nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("stream", text=text)])]
+    return made
+
+
+@pytest.mark.parametrize("reachable, done", [(True, False), (False, True)])
+def test_a_chapter_that_went_without_weights_is_executed_again_when_they_can_be_had(monkeypatch, reachable, done):
+    monkeypatch.setattr(build.pretrained, "at_hand", lambda: reachable)
+    assert build.up_to_date(executed(f"Going on untrained: {build.pretrained.MISSING}: out of reach\n"), "k") is done
+    assert build.up_to_date(executed("all is well\n"), "k")
+    assert not build.up_to_date(executed("all is well\n", key="other"), "k")

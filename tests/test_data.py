@@ -316,6 +316,43 @@ def test_a_split_of_tiff_images_survives_pickling(tmp_path):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(split)).images[:], cells(3))
 
 
+# Some of a split's cells
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda indices: np.array(indices, np.int32)])
+def test_some_cells_are_taken_in_the_order_that_is_asked_for(release, form):
+    split, indices = release["train"], [13, 0, 5, 5, 2]
+    some = split.take(form(indices))
+    assert len(some) == 5 and isinstance(some.images, np.ndarray)
+    for key in ("images", "labels", "plate", "well", "well_ids"):
+        np.testing.assert_array_equal(getattr(some, key), np.asarray(getattr(split, key))[indices], err_msg=key)
+    assert (some.name, some.class_names, some.source) == (split.name, split.class_names, split.source)
+    assert some.path is None and some.labels.dtype == np.int64
+
+
+def test_cells_that_are_taken_need_no_file_any_more(release):
+    split = release["train"]
+    expected, some = split.images[[4, 1, 8]], split.take([4, 1, 8])
+    split.path.unlink()
+    np.testing.assert_array_equal(some.take([2, 0]).images, expected[[2, 0]])
+    batches = list(some.batches(2))
+    np.testing.assert_array_equal(np.concatenate([images for _, images in batches]), expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(some)).images, expected)
+
+
+def test_cells_without_places_are_taken_without_them(tmp_path):
+    some = open_split(write_split(tmp_path / "train.h5")).take([1, 2])
+    assert some.plate is None and some.well is None and some.well_ids is None
+
+
+def test_no_cells_can_be_taken_and_cells_that_are_not_there_cannot(release):
+    split = release["train"]
+    nothing = split.take(np.array([], int))
+    assert len(nothing) == 0 and nothing.images.shape == (0, 2, 64, 64)
+    with pytest.raises(IndexError):
+        split.take([len(split)])
+
+
 # Releases
 
 

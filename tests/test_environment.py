@@ -9,7 +9,7 @@ import yaml
 from conftest import PROJECT
 
 #: Packages whose conda-forge name is another than PyPI's.
-CONDA_NAMES = {"matplotlib-base": "matplotlib"}
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "pytorch": "torch"}
 
 
 def normalised(name):

@@ -7,7 +7,7 @@ import pytest
 from conftest import write_release
 from sklearn.metrics import balanced_accuracy_score
 
-from coos_helpers import classifiers, predictions, store
+from coos_helpers import classifiers, metrics, predictions, store
 from coos_helpers.data import open_release
 from coos_helpers.profiles import Run
 
@@ -295,3 +295,95 @@ def test_the_table_of_errors_is_in_percent_with_a_row_for_each_model(made_up):
 def test_the_table_names_a_classifier_of_another_kind_as_it_is(made_up):
     made = {name: dataclasses.replace(p, classifier="end-to-end") for name, p in evaluate(*made_up).items()}
     assert predictions.errors([made])["model"].tolist() == ["end-to-end"]
+
+
+# A network that classifies by itself
+
+
+def scores_of(release, seed=0):
+    rng = np.random.default_rng(seed)
+    return {name: rng.dirichlet(np.ones(7), len(split)).astype(np.float32) for name, split in release.items()}
+
+
+def test_a_networks_own_scores_become_predictions(release):
+    scores = scores_of(release)
+    made = predictions.end_to_end(RUN, release, scores, "deeploc", seed=3)
+    assert list(made) == list(release)
+    for name, split in release.items():
+        p = made[name]
+        assert (p.representation, p.classifier, p.split, p.profile, p.seed) == (
+            "deeploc",
+            "end-to-end",
+            name,
+            "smoke",
+            3,
+        )
+        assert (p.class_names, p.source) == (split.class_names, split.source)
+        np.testing.assert_array_equal(p.scores, scores[name])
+        np.testing.assert_array_equal(p.predicted, [max(range(7), key=row.__getitem__) for row in scores[name]])
+        np.testing.assert_array_equal(p.labels, split.labels)
+        np.testing.assert_array_equal(p.plate, split.plate)
+        np.testing.assert_array_equal(p.well, split.well_ids)
+        assert (p.labels.dtype, p.predicted.dtype, p.scores.dtype) == (np.int64, np.int64, np.float32)
+
+
+def test_a_networks_predictions_lie_in_files_of_their_own(release, made_up):
+    evaluate(*made_up, representation="deeploc")
+    before = {path.name for path in (RUN.folder / "predictions").iterdir()}
+    made = predictions.end_to_end(RUN, release, scores_of(release), "deeploc")
+    after = {path.name: path for path in (RUN.folder / "predictions").iterdir()}
+    assert len(after) == len(before) + 5
+    for name in set(after) - before:
+        read, _ = predictions.load(after[name])
+        assert_equal(read, made[read.split])
+
+
+def test_other_scores_replace_a_networks_predictions(release):
+    keys = set()
+    for seed in (0, 1):
+        made = predictions.end_to_end(RUN, release, scores_of(release, seed), "deeploc")
+        (path,) = (path for path in (RUN.folder / "predictions").iterdir() if "test2" in path.name)
+        read, key = predictions.load(path)
+        assert_equal(read, made["test2"])
+        keys.add(key)
+    assert len(keys) == 2
+
+
+def test_a_network_stands_in_the_table_beside_the_classifiers(release, made_up):
+    made = predictions.end_to_end(RUN, release, scores_of(release), "deeploc")
+    table = predictions.errors([evaluate(*made_up), made])
+    assert table["features"].tolist() == ["texture", "deeploc"]
+    assert table["model"].tolist() == ["kNN", "end-to-end"]
+    assert 60 < table.loc[1, "test1"] <= 100
+
+
+# Intervals
+
+
+def test_intervals_are_those_over_wells_in_percent_without_the_training_set(made_up):
+    one, other = evaluate(*made_up), evaluate(*made_up, classifier="l1-lr")
+    table = predictions.intervals([one, other])
+    assert list(table.columns) == ["features", "model", "test1", "test2", "test3", "test4"]
+    assert table["features"].tolist() == ["texture", "texture"] and table["model"].tolist() == ["kNN", "L1 LR"]
+    for row, made in enumerate((one, other)):
+        for name in ("test1", "test2", "test3", "test4"):
+            p = made[name]
+            found = [float(end) for end in table.loc[row, name].split(" to ")]
+            expected = np.multiply(100, metrics.bootstrap_interval(p.labels, p.predicted, p.well))
+            np.testing.assert_allclose(found, expected, atol=0.0501)
+            assert found[0] <= 100 * metrics.balanced_error(p.labels, p.predicted) <= found[1]
+
+
+def test_an_interval_is_unknown_where_every_class_has_one_well(made_up):
+    made = evaluate(*made_up)
+    alone = np.char.add("p/", made["test2"].labels.astype(str))
+    made["test2"] = dataclasses.replace(made["test2"], well=alone)
+    table = predictions.intervals([made])
+    assert table.loc[0, "test2"] == "unknown" and " to " in table.loc[0, "test1"]
+
+
+def test_where_no_wells_are_known_the_interval_is_over_cells(made_up):
+    made = {name: dataclasses.replace(p, well=None) for name, p in evaluate(*made_up).items()}
+    p = made["test3"]
+    low, high = metrics.bootstrap_interval(p.labels, p.predicted)
+    assert predictions.intervals([made]).loc[0, "test3"] == f"{100 * low:.1f} to {100 * high:.1f}"

@@ -1,6 +1,7 @@
 """What must hold of the store: keys that follow the content, files that are whole, nothing made twice."""
 
 import ast
+import dataclasses
 import os
 import subprocess
 import sys
@@ -140,6 +141,18 @@ def test_a_tiff_splits_key_changes_with_its_images(tmp_path):
     file = next((split.path / "0").glob("*.tif"))
     os.utime(file, ns=(1, 1))
     assert store.split_key(split) != before
+
+
+def test_the_key_of_a_split_in_memory_is_its_images(release):
+    split = release["train"]
+    held = split.take(np.arange(14))
+    before = store.split_key(held)
+    assert before == store.split_key(split.take(np.arange(14)))
+    assert before == store.split_key(dataclasses.replace(held, images=split.images))
+    brighter = held.images.copy()
+    brighter[13, 1, 63, 63] ^= 1
+    others = [held.take(np.arange(14)[::-1]), held.take(np.arange(13)), dataclasses.replace(held, images=brighter)]
+    assert len({before, *map(store.split_key, others)}) == 4
 
 
 # The code behind a thing
@@ -289,3 +302,40 @@ def test_a_damaged_header_is_made_again_or_harmless(build_folder):
         path.write_bytes(content)
         assert isinstance(store.array("features", "k", lambda: expected), np.ndarray)
         path.write_bytes(whole)
+
+
+# Arrays that stay on disk
+
+
+def test_a_lazy_array_stays_on_disk_and_cannot_be_written_to():
+    for _ in range(2):  # when it is made, and when it is found
+        array = store.array("features", "k", lambda: np.arange(6.0).reshape(2, 3), lazy=True)
+        assert isinstance(array, np.memmap) and array.dtype == np.float64
+        assert array.tolist() == [[0, 1, 2], [3, 4, 5]]
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 7
+
+
+def test_lazy_or_not_an_array_is_made_once():
+    store.array("features", "k", lambda: np.arange(3), lazy=True)
+    for lazy in (False, True):
+        found = store.array("features", "k", lambda: pytest.fail("made again"), lazy)
+        assert found.tolist() == [0, 1, 2]
+    plain = store.array("features", "k", lambda: pytest.fail("made again"))
+    plain[0] = 9
+    assert store.array("features", "k", lambda: pytest.fail("made again"), lazy=True).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.999])
+def test_a_lazy_array_cut_short_is_made_again(build_folder, capsys, part):
+    expected = np.arange(1000.0).reshape(10, 100)
+    store.array("features", "k", lambda: expected, lazy=True)
+    path = build_folder / "features" / "k.npy"
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    np.testing.assert_array_equal(store.array("features", "k", lambda: expected, lazy=True), expected)
+    assert f"{path} is damaged and will be made again." in capsys.readouterr().out
+
+
+def test_a_lazy_array_has_the_key_of_its_content():
+    lazy = store.array("features", "k", lambda: np.arange(6.0), lazy=True)
+    assert store.key(a=lazy) == store.key(a=np.arange(6.0))

@@ -1,0 +1,61 @@
+"""Time a training step of DeepLoc and of PCI: all of it, and bare, on tensors that lie ready.
+
+What the whole step has on top is the handling of data: cells chosen, stretched, cropped, flipped and turned, on the
+device. Prints seconds a step and the share that data handling adds, median and range over the repeats; both sides take
+turns.
+"""
+
+import statistics
+from time import perf_counter
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from coos_helpers import deeploc, devices, inpainting, resident, simulate
+
+REPEATS, BATCH, CELLS = 5, 64, 700
+
+
+def main():
+    device, drawn = devices.choose(), simulate.draw("train", CELLS)
+    cells, labels = resident.put(drawn.images, device), torch.from_numpy(drawn.labels).to(device)
+    rng, (members, sources) = np.random.default_rng(0), inpainting.pairs(drawn.well_ids)
+    spread = deeploc.percentiles(resident.counts(cells).flatten(2))
+    ends = torch.stack(resident.counts(cells).flatten(2).aminmax(dim=-1), -1)
+
+    def crops():
+        chosen = torch.from_numpy(resident.batch(CELLS, BATCH, 0, 0)).to(device)
+        return deeploc.augment(cells[chosen], spread[chosen], rng), labels[chosen]
+
+    def pair():
+        source = sources[resident.batch(len(sources), BATCH, 0, 0)]
+        target = inpainting.partners(source, members, rng)
+        return tuple(inpainting.look(cells, ends, chosen, rng) for chosen in (source, target))
+
+    networks = {
+        "DeepLoc": (deeploc.DeepLoc(), crops, lambda m, x, y: functional.cross_entropy(m(x), y)),
+        "PCI": (inpainting.PairedCellInpainting(), pair, lambda m, x, y: functional.mse_loss(m(x, y[:, 1:]), y[:, :1])),
+    }
+    print(f"one step at full width, batch {BATCH}, {device}, {torch.get_num_threads()} threads; {REPEATS} repeats")
+    print(f"{'':10}{'bare (s)':>10}{'whole (s)':>10}{'data handling adds (range)':>32}")
+    for name, (model, load, loss) in networks.items():
+        model = model.to(device, memory_format=torch.channels_last)
+        ready, times = load(), {"bare": [], "whole": []}
+        for repeat in range(REPEATS + 1):  # the first warms up
+            for side in list(times)[:: 1 if repeat % 2 else -1]:
+                start = perf_counter()
+                loss(model, *(ready if side == "bare" else load())).backward()
+                times[side].append(perf_counter() - start)
+        bare, whole = (statistics.median(spent[1:]) for spent in times.values())
+        load_times = []
+        for _ in range(REPEATS):
+            start = perf_counter()
+            load()
+            load_times.append((perf_counter() - start) / bare)
+        shown = f"{statistics.median(load_times):.1%} ({min(load_times):.1%} to {max(load_times):.1%})"
+        print(f"{name:10}{bare:10.2f}{whole:10.2f}{shown:>32}")
+
+
+if __name__ == "__main__":
+    main()

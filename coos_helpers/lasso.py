@@ -1,0 +1,136 @@
+"""Logistic regression with an L1 penalty by a proximal Newton method, for many more cells than features.
+
+The objective is liblinear's: the sum of the absolute weights, the intercept's among them, plus C times the sum of the
+logistic losses. liblinear, and the coordinate descent of skglm and celer, go through all cells for each step in one
+coordinate. With some hundred features it is cheaper to condense the cells once a Newton step into the (d, d) matrix of
+second derivatives, a product of matrices that uses every core, and to go through coordinates there (Yuan, Ho and Lin
+2012; Lee, Sun and Saunders 2014). `benchmarks/l1.py` sets the four side by side.
+"""
+
+import numpy as np
+from numba import njit
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class L1LogisticRegression(ClassifierMixin, BaseEstimator):
+    """Tell each class from the rest by a logistic regression with an L1 penalty.
+
+    Parameters
+    ----------
+    C : weight of the losses against the penalty, as in scikit-learn.
+    tol : training stops when the violation of the optimality conditions has fallen to this share of its first value.
+    max_iter : Newton steps at most, for each class.
+
+    Attributes
+    ----------
+    classes_ : (K,), coef_ : (K, d), intercept_ : (K,), n_iter_ : (K,) steps taken. Two classes have one row.
+
+    The same as `OneVsRestClassifier(LogisticRegression(solver="liblinear"))` with an L1 penalty, to the solver's
+    tolerance; probabilities are normalised over the classes in the same way.
+    """
+
+    def __init__(self, C=1.0, tol=1e-5, max_iter=100):
+        self.C = C
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def fit(self, X, y):
+        """Fit to features (N, d) and labels (N,); ValueError for one class, or features that are not finite."""
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(f"found one class, {self.classes_[0]}; expected at least two to tell apart.")
+        own = self.classes_[1:] if len(self.classes_) == 2 else self.classes_
+        X = np.asfortranarray(np.column_stack([X, np.ones(len(X))]))
+        rows = [minimise(X, np.where(y == name, 1.0, -1.0), self.C, self.tol, self.max_iter) for name in own]
+        weights = np.array([row for row, _ in rows])
+        self.coef_, self.intercept_ = weights[:, :-1], weights[:, -1]
+        self.n_iter_ = np.array([steps for _, steps in rows])
+        return self
+
+    def decision_function(self, X):
+        """Give the log odds of each class against the rest, (N, K); of the second class, (N,), where there are two."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        odds = X @ self.coef_.T + self.intercept_
+        return odds[:, 0] if len(self.classes_) == 2 else odds
+
+    def predict(self, X):
+        """Name the most probable class of each cell, (N,)."""
+        odds = self.decision_function(X)
+        return self.classes_[(odds > 0).astype(int) if odds.ndim == 1 else odds.argmax(1)]
+
+    def predict_proba(self, X):
+        """Give the probabilities, normalised over classes, (N, K)."""
+        p = expit(self.decision_function(X))
+        if p.ndim == 1:
+            return np.column_stack([1 - p, p])
+        total = p.sum(1, keepdims=True)
+        return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
+
+
+def minimise(X, sign, c=1.0, tol=1e-5, max_iter=100):
+    """Find the weights of one class against the rest.
+
+    Parameters
+    ----------
+    X : (N, d) float64; a column of ones in it is an intercept. sign : (N,), 1 in the class and -1 outside.
+    c, tol, max_iter : as `C`, `tol` and `max_iter` of `L1LogisticRegression`.
+
+    Returns
+    -------
+    (d,) weights, and the number of Newton steps.
+    """
+    w, z, first = np.zeros(X.shape[1]), np.zeros(len(X)), None
+    half = X.astype(np.float32)  # single precision is enough for the curvature: the gradient decides where it ends
+    for step in range(max_iter):
+        p = expit(-sign * z)
+        gradient = -c * (X.T @ (sign * p))
+        violation = np.abs(np.where(w != 0, gradient + np.sign(w), np.maximum(np.abs(gradient) - 1, 0))).sum()
+        first = violation if first is None else first
+        if violation <= tol * first:
+            return w, step
+        free = np.flatnonzero((w != 0) | (np.abs(gradient) > 0.9))  # the others are 0 and will stay so for now
+        part = half[:, free] * np.sqrt(c * p * (1 - p)).astype(np.float32)[:, None]
+        curvature = (part.T @ part).astype(np.float64)
+        curvature[np.diag_indices_from(curvature)] += 1e-6 * curvature.diagonal().mean() + 1e-12
+        move = np.zeros_like(w)
+        move[free] = _direction(curvature, gradient[free], w[free])
+        along, now = X @ move, objective(w, z, sign, c)
+        expected = gradient @ move + np.abs(w + move).sum() - np.abs(w).sum()
+        size = 1.0
+        while objective(w + size * move, z + size * along, sign, c) > now + 0.01 * size * expected and size > 1e-9:
+            size /= 2
+        w, z = w + size * move, z + size * along
+    return w, max_iter
+
+
+def objective(w, z, sign, c=1.0):
+    """Give what is minimised: the penalty of the weights w plus c times the losses of the log odds z."""
+    return np.abs(w).sum() + c * np.logaddexp(0, -sign * z).sum()
+
+
+@njit(cache=True)
+def _direction(curvature, gradient, w):
+    """Minimise the quadratic model plus the penalty by coordinate descent; return the move from w, (d,)."""
+    u, slope = w.copy(), gradient.copy()
+    begun = 0.0
+    for sweep in range(1000):
+        moved = 0.0
+        for j in range(len(w)):
+            bend = curvature[j, j]
+            to = u[j] - slope[j] / bend
+            step = np.sign(to) * max(abs(to) - 1.0 / bend, 0.0) - u[j]
+            if step != 0.0:
+                u[j] += step
+                slope += step * curvature[j]
+                moved += abs(step) * bend
+        if sweep == 0:
+            begun = moved
+        if moved <= 1e-3 * begun:
+            break
+    return u - w

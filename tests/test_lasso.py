@@ -1,0 +1,93 @@
+"""What must hold of the logistic regression with an L1 penalty: it is liblinear's, only faster."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+
+from coos_helpers.lasso import L1LogisticRegression, minimise, objective
+
+
+def cells(n, d, k=3, seed=0):
+    """Draw correlated features of overlapping classes, some of them useless."""
+    rng = np.random.default_rng([seed, n, d])
+    labels = np.arange(n) % k
+    means = np.zeros((k, d))
+    means[:, : max(d // 3, 1)] = rng.normal(size=(k, max(d // 3, 1)))
+    mix = np.eye(d) + 0.3 * rng.normal(size=(d, d)) / np.sqrt(d)
+    return (means[labels] + 1.5 * rng.normal(size=(n, d))) @ mix, labels
+
+
+def liblinear(C=1.0):
+    return OneVsRestClassifier(
+        LogisticRegression(C=C, l1_ratio=1.0, solver="liblinear", tol=1e-8, max_iter=100_000, random_state=0)
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("n, d", [(600, 5), (400, 60), (120, 200)])
+@pytest.mark.parametrize("C", [0.01, 1.0, 30.0])
+def test_the_objective_is_liblinears(n, d, C):
+    X, labels = cells(n, d)
+    ours, theirs = L1LogisticRegression(C, tol=1e-7).fit(X, labels), liblinear(C).fit(X, labels)
+    for k, other in enumerate(theirs.estimators_):
+        sign = np.where(labels == k, 1.0, -1.0)
+        heights = [
+            objective(np.append(w, b), X @ w + b, sign, C)
+            for w, b in ((ours.coef_[k], ours.intercept_[k]), (other.coef_[0], other.intercept_[0]))
+        ]
+        assert heights[0] <= heights[1] * (1 + 1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("k", [2, 3, 7])
+def test_predictions_and_probabilities_are_liblinears(k):
+    X, labels = cells(900, 30, k)
+    names = np.array(["a", "b", "c", "d", "e", "f", "g"])[labels]
+    ours, theirs = (model.fit(X[:600], names[:600]) for model in (L1LogisticRegression(tol=1e-7), liblinear()))
+    assert ours.predict_proba(X[600:]) == pytest.approx(theirs.predict_proba(X[600:]), abs=1e-3)
+    assert np.mean(ours.predict(X[600:]) == theirs.predict(X[600:])) > 0.995
+    assert ours.predict_proba(X).sum(1) == pytest.approx(1)
+
+
+def test_no_step_from_the_minimum_goes_down():
+    X, labels = cells(300, 12)
+    sign = np.where(labels == 0, 1.0, -1.0)
+    w, _ = minimise(X, sign, tol=1e-9)
+    lowest, rng = objective(w, X @ w, sign), np.random.default_rng(0)
+    for size in (1e-1, 1e-3, 1e-5):
+        for _ in range(20):
+            other = w + size * rng.normal(size=len(w))
+            assert objective(other, X @ other, sign) >= lowest * (1 - 1e-12)
+
+
+def test_a_strong_penalty_leaves_no_weight():
+    X, labels = cells(200, 10)
+    assert not L1LogisticRegression(C=1e-4).fit(X, labels).coef_.any()
+
+
+def test_useless_and_constant_features_get_a_weight_of_exactly_0():
+    X, labels = cells(300, 12)
+    X = np.column_stack([X, np.zeros(300)])
+    weights = L1LogisticRegression(C=0.02).fit(X, labels).coef_
+    assert (weights[:, -1] == 0).all() and (weights == 0).mean() > 0.3
+
+
+def test_classes_that_can_be_told_apart_without_error_end_too():
+    X = np.repeat([[-1.0, 0.0], [1.0, 0.0]], 50, axis=0) + np.random.default_rng(0).normal(0, 0.01, (100, 2))
+    model = L1LogisticRegression(C=1e3).fit(X, np.repeat([0, 1], 50))
+    assert np.isfinite(model.coef_).all() and (model.predict(X) == np.repeat([0, 1], 50)).all()
+
+
+def test_the_same_data_give_the_same_weights():
+    X, labels = cells(500, 40)
+    assert np.array_equal(*(L1LogisticRegression().fit(X, labels).coef_ for _ in range(2)))
+
+
+def test_one_class_and_infinite_features_are_refused():
+    X, labels = cells(20, 3)
+    with pytest.raises(ValueError, match="found one class, 4"):
+        L1LogisticRegression().fit(X, np.full(20, 4))
+    X[3, 1] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        L1LogisticRegression().fit(X, labels)
