@@ -25,10 +25,10 @@ def main(cells=4000):
         "train", None, drawn.images, drawn.labels, drawn.plate, drawn.well, data.CLASS_NAMES, "simulated"
     )
     try:
-        weights = pretrained.load()
+        network, name_of_it = pretrained.load(), "VGG16"
     except pretrained.WeightsError:
-        weights = None
-    features = vgg16.features(split, weights)["conv4_1"]
+        network, name_of_it = None, "VGG16 (untrained)"
+    features = vgg16.features(split, network)["conv4_1"]
     order = np.random.default_rng(0).permutation(len(split))
     fit, rest = order[:cells], order[cells:]
     scaler = StandardScaler().fit(features[fit].astype(np.float64))
@@ -45,7 +45,7 @@ def main(cells=4000):
             print(f"{name}: not installed, left out")
     heights = {name: height(X, labels, *weights) for name, (_, weights) in found.items()}
     said = {name: (held @ weights[0].T + weights[1]).argmax(1) for name, (_, weights) in found.items()}
-    print(f"{cells:,} cells, 512 features{'' if weights is not None else ' (untrained VGG16)'}")
+    print(f"{cells:,} simulated cells, conv4_1 of {name_of_it}, 512 features")
     print(f"{'':14}{'seconds':>10}{'objective above lowest':>25}{'same predictions':>18}{'times ours':>12}")
     for name, (seconds, _) in found.items():
         above = heights[name] / min(heights.values()) - 1

@@ -22,7 +22,7 @@ def main():
     cells, labels = resident.put(drawn.images, device), torch.from_numpy(drawn.labels).to(device)
     rng, (members, sources) = np.random.default_rng(0), inpainting.pairs(drawn.well_ids)
     spread = deeploc.percentiles(resident.counts(cells).flatten(2))
-    ends = torch.stack(resident.counts(cells).flatten(2).aminmax(dim=-1), -1)
+    ends = inpainting.extremes(cells)
 
     def crops():
         chosen = torch.from_numpy(resident.batch(CELLS, BATCH, 0, 0)).to(device)

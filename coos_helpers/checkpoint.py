@@ -29,6 +29,18 @@ def save(path, state, made_by):
         os.fsync(handle.fileno())
 
 
+def states(**parts):
+    """Collect the states of a model, an optimiser and whatever else has one, by name."""
+    return {name: part.state_dict() for name, part in parts.items()}
+
+
+def restore(state, **parts):
+    """Give parts back the states that `states` collected; an empty one, as of a scaler without a GPU, says nothing."""
+    for name, part in parts.items():
+        if state[name]:
+            part.load_state_dict(state[name])
+
+
 def load(path, made_by, device="cpu"):
     """Read a state that the same model, settings and data left, or None where there is none.
 

@@ -123,25 +123,25 @@ def train(
     made_by = store.key(
         data=[np.asarray(images), np.asarray(labels)],
         settings=[n_classes, width, iterations, decay_every, save_every, batch, seed],
-        code=store.code_key("deeploc"),
+        code=store.source_key("deeploc", "resident"),
     )
     path = checkpoint.file(folder, "deeploc", made_by)
-    fit, held_out = train_test_split(np.arange(len(labels)), test_size=0.2, random_state=seed, stratify=labels)
+    fit, held_out = hold_out(labels, seed)
     torch.manual_seed(seed)
     model = DeepLoc(images.shape[1], n_classes, width).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, eps=1e-8)
     state = checkpoint.load(path, made_by, device)
     history, best, start = {"loss": [], "checkpoints": [], "held_out": [], "key": made_by}, None, 0
+    scaler = torch.amp.GradScaler(enabled=device.type == "cuda")
     if state:
         history, best, start = state["history"], state["best"], state["iteration"]
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
+        checkpoint.restore(state, model=model, optimiser=optimiser, scaler=scaler)
+    if start == iterations:
+        model.load_state_dict(best)
+        return model.eval(), history
     cells = resident.put(images[fit], device)
     bounds = torch.cat([percentiles(resident.counts(part).flatten(2)) for part in cells.split(1024)])
     targets = torch.from_numpy(labels[fit]).to(device)
-    scaler = torch.amp.GradScaler(enabled=device.type == "cuda")
-    if state:
-        scaler.load_state_dict(state["scaler"])
     trial = augment(cells[:batch], bounds[:batch], np.random.default_rng(seed))
     devices.announce("DeepLoc", model, (trial,), iterations - start, device)
     with tqdm(total=iterations, initial=start, desc="DeepLoc", unit=" steps", disable=not progress) as bar:
@@ -153,10 +153,7 @@ def train(
             model.train()
             with torch.autocast(device.type, enabled=device.type == "cuda"):
                 loss = functional.cross_entropy(model(augment(cells[chosen], bounds[chosen], rng)), targets[chosen])
-            optimiser.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.step(optimiser)
-            scaler.update()
+            devices.step(loss, optimiser, scaler)
             history["loss"].append(loss.item())
             if iteration % save_every == 0:
                 scores, _ = predict(model, images[held_out])
@@ -166,14 +163,29 @@ def train(
                 if error <= min(history["held_out"]):
                     best = {name: values.clone() for name, values in model.state_dict().items()}
             if iteration % save_every == 0 or iteration == iterations - 1:
-                parts = {"model": model, "optimiser": optimiser, "scaler": scaler}
-                parts = {name: part.state_dict() for name, part in parts.items()}
-                more = {"best": best, "history": history, "iteration": iteration + 1}
-                checkpoint.save(path, parts | more, made_by)
+                now = checkpoint.states(model=model, optimiser=optimiser, scaler=scaler)
+                now |= {"best": best, "history": history, "iteration": iteration + 1}
+                checkpoint.save(path, now, made_by)
             bar.update()
             bar.set_postfix(loss=f"{history['loss'][-1]:.3f}", refresh=False)
     model.load_state_dict(best)
     return model.eval(), history
+
+
+def hold_out(labels, seed=0):
+    """Cut a training set into what is learned from and a held-out fifth, stratified by class.
+
+    Returns
+    -------
+    Indices of both parts. A class with one cell cannot be in both: that cell is learned from, which is said in print.
+    """
+    alone = np.bincount(labels)[labels] == 1
+    if alone.any():
+        print(f"Classes with a single cell ({', '.join(map(str, labels[alone]))}) cannot be held out.")
+    rest = np.flatnonzero(~alone)
+    size = max(-(-len(rest) // 5), len(np.unique(labels[rest])))
+    fit, held_out = train_test_split(rest, test_size=size, random_state=seed, stratify=labels[rest])
+    return np.concatenate([fit, np.flatnonzero(alone)]), held_out
 
 
 def learning_rate(iteration, decay_every=25):
@@ -200,7 +212,7 @@ def predict(model, images, batch=256):
     scores, features = [], []
     for start in range(0, len(images), batch):
         counts = resident.counts(resident.put(images[start : start + batch], device))
-        whole = _stretch(counts, percentiles(counts.flatten(2)))
+        whole = stretch(counts, percentiles(counts.flatten(2)))
         total = 0
         for top, left in CORNERS:
             crops = whole[:, :, top : top + CROP, left : left + CROP].contiguous(memory_format=torch.channels_last)
@@ -236,7 +248,7 @@ def percentiles(values):
     return torch.stack([x[..., 0] + part * (x[..., 1] - x[..., 0]) for x in (small, large)], -1)
 
 
-def _stretch(counts, bounds):
+def stretch(counts, bounds):
     """Stretch each image (n, channels, H, W) between its percentiles (n, channels, 2).
 
     Values above the high one are set to it, the low one is subtracted, and what is left is divided by the range where
@@ -262,4 +274,4 @@ def augment(cells, bounds, rng):
     column = torch.where(lr == 1, CROP - 1 - column, column) + left
     at = (64 * row + column).reshape(n, 1, -1).expand(-1, channels, -1)
     crops = resident.counts(cells.flatten(2).gather(2, at)).reshape(n, channels, CROP, CROP)
-    return _stretch(crops, bounds).contiguous(memory_format=torch.channels_last)
+    return stretch(crops, bounds).contiguous(memory_format=torch.channels_last)

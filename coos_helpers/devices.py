@@ -11,6 +11,14 @@ def choose(device=None):
     return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
+def step(loss, optimiser, scaler):
+    """Go one step down the loss; the scaler keeps small gradients alive where a GPU counts in 16 bits."""
+    optimiser.zero_grad(set_to_none=True)
+    scaler.scale(loss).backward()
+    scaler.step(optimiser)
+    scaler.update()
+
+
 def announce(name, model, inputs, iterations, device):
     """Say before a training on a CPU how long it will take, and what to do if that is too long.
 

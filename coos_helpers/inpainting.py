@@ -126,7 +126,7 @@ def train(
     made_by = store.key(
         data=[np.asarray(images), np.asarray(groups)],
         settings=[width, epochs, rate, batch, seed],
-        code=store.code_key("inpainting"),
+        code=store.source_key("inpainting", "resident"),
     )
     path = checkpoint.file(folder, "pci", made_by)
     torch.manual_seed(seed)
@@ -136,11 +136,11 @@ def train(
     history, start, iterations = {"loss": [], "key": made_by}, 0, round(epochs * len(sources) / batch)
     if state := checkpoint.load(path, made_by, device):
         history, start = state["history"], state["iteration"]
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        scaler.load_state_dict(state["scaler"])
+        checkpoint.restore(state, model=model, optimiser=optimiser, scaler=scaler)
+    if start == iterations:
+        return model.eval(), history
     cells = resident.put(images, device)
-    bounds = torch.cat([torch.stack(part.aminmax(dim=-1), -1) for part in _chunks(cells)])
+    bounds = extremes(cells)
     trial = look(cells, bounds, sources[:batch], np.random.default_rng(seed))
     devices.announce("PCI", model, (trial, trial[:, 1:]), iterations - start, device)
     with tqdm(total=iterations, initial=start, desc="PCI", unit=" steps", disable=not progress) as bar:
@@ -153,15 +153,11 @@ def train(
             with torch.autocast(device.type, enabled=device.type == "cuda"):
                 painted = model(x, y[:, 1:])
                 loss = functional.mse_loss(painted.float(), y[:, :1])
-            optimiser.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.step(optimiser)
-            scaler.update()
+            devices.step(loss, optimiser, scaler)
             history["loss"].append(loss.item())
             if (iteration + 1) % save_every == 0 or iteration == iterations - 1:
-                parts = {"model": model, "optimiser": optimiser, "scaler": scaler}
-                parts = {name: part.state_dict() for name, part in parts.items()}
-                checkpoint.save(path, parts | {"history": history, "iteration": iteration + 1}, made_by)
+                now = checkpoint.states(model=model, optimiser=optimiser, scaler=scaler)
+                checkpoint.save(path, now | {"history": history, "iteration": iteration + 1}, made_by)
             bar.update()
             bar.set_postfix(loss=f"{history['loss'][-1]:.4f}", refresh=False)
     return model.eval(), history
@@ -236,8 +232,7 @@ def features(split, model, batch=256, progress=True):
     with tqdm(total=len(split), desc=f"PCI of {split.name}", unit=" cells", disable=not progress) as bar:
         for indices, images in split.batches(batch):
             cells = resident.put(images, device)
-            bounds = torch.stack(resident.counts(cells).flatten(2).aminmax(dim=-1), -1)
-            x = _stretch(resident.counts(cells), bounds).contiguous(memory_format=torch.channels_last)
+            x = _stretch(resident.counts(cells), extremes(cells)).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
                 parts.append([maxima.cpu().numpy() for maxima in model.encode(x)[1]])
             bar.update(len(indices))
@@ -255,8 +250,7 @@ def view(images, rng):
     images: (n, 2, 64, 64) uint16. rng: numpy generator. Returns (n, 2, 64, 64) float32, a tensor on the CPU.
     """
     cells = resident.put(images, "cpu")
-    bounds = torch.cat([torch.stack(part.aminmax(dim=-1), -1) for part in _chunks(cells)])
-    return look(cells, bounds, np.arange(len(cells)), rng)
+    return look(cells, extremes(cells), np.arange(len(cells)), rng)
 
 
 @torch.inference_mode()
@@ -282,10 +276,10 @@ def painting_error(split, model, seed=0, batch=256):
     return total / len(sources)
 
 
-def _chunks(cells):
-    """Yield resident images as flat counts, some at a time."""
-    for part in cells.split(1024):
-        yield resident.counts(part).flatten(2)
+def extremes(cells):
+    """Find each resident image's and channel's minimum and maximum, (n, channels, 2) float32, some cells at a time."""
+    parts = (resident.counts(part).flatten(2).aminmax(dim=-1) for part in cells.split(1024))
+    return torch.cat([torch.stack(part, -1) for part in parts])
 
 
 def _stretch(counts, bounds):

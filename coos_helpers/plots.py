@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from coos_helpers import metrics, rescale
 
@@ -116,6 +116,12 @@ def plain_log(axis, subs=(1, 2, 5)):
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def plain_numbers(axis):
+    """Write the ticks that are set on an axis as plain numbers, without others between them."""
+    axis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}"):

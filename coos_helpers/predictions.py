@@ -126,14 +126,7 @@ def errors(predictions):
     pandas.DataFrame with `features`, `model` and the splits' names as columns, unrounded. A split that lacks classes
     is averaged over those that it has; `metrics.absent_classes` names the others.
     """
-    rows = []
-    for by_split in predictions:
-        first = next(iter(by_split.values()))
-        row = {"features": first.representation, "model": classifiers.NAMES.get(first.classifier, first.classifier)}
-        for name, p in by_split.items():
-            row[name] = 100 * metrics.balanced_error(p.labels, p.predicted)
-        rows.append(row)
-    return pd.DataFrame(rows)
+    return _tabulate(predictions, lambda p: 100 * metrics.balanced_error(p.labels, p.predicted))
 
 
 def intervals(predictions):
@@ -148,15 +141,36 @@ def intervals(predictions):
     pandas.DataFrame, rows and columns as in `errors` without the training set; "unknown" where every class has one
     well. Where no wells are known the interval is over cells, and too narrow.
     """
+    return _tabulate(({s: p for s, p in by_split.items() if s != "train"} for by_split in predictions), interval)
+
+
+def interval(p):
+    """Write the 95 % interval of a balanced error in percent, over wells where they are known."""
+    low, high = (100 * end for end in metrics.bootstrap_interval(p.labels, p.predicted, p.well))
+    return "unknown" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+
+
+def drawn(predictions):
+    """Say what `intervals` draws: wells where every split names them, else cells."""
+    known = all(p.well is not None for by_split in predictions for p in by_split.values())
+    return "wells" if known else "cells, so they are too narrow"
+
+
+def stored(run, release, representation, classifier):
+    """Read what another chapter stored of a representation and classifier: a dict by split, or None."""
+    try:
+        return {name: load(_path(run, representation, classifier, name))[0] for name in release}
+    except Exception:  # missing, or damaged in one of many ways: the chapter that made it will say so
+        return None
+
+
+def _tabulate(predictions, number):
     rows = []
     for by_split in predictions:
-        first = next(iter(by_split.values()))
-        row = {"features": first.representation, "model": classifiers.NAMES.get(first.classifier, first.classifier)}
-        for name, p in by_split.items():
-            if name != "train":
-                low, high = (100 * end for end in metrics.bootstrap_interval(p.labels, p.predicted, p.well))
-                row[name] = "unknown" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
-        rows.append(row)
+        for first in list(by_split.values())[:1]:
+            model = classifiers.NAMES.get(first.classifier, first.classifier)
+            numbers = {name: number(p) for name, p in by_split.items()}
+            rows.append({"features": first.representation, "model": model, **numbers})
     return pd.DataFrame(rows)
 
 

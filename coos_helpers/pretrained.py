@@ -1,9 +1,12 @@
 """The original weights of Oxford's VGG16 (Simonyan and Zisserman 2014): where they lie, and how they come there."""
 
 import os
+from hashlib import file_digest
 from pathlib import Path
 
 import requests
+
+from coos_helpers import store, transfer
 
 #: The 13 convolution layers as torchvision hands them out (`VGG16_Weights.IMAGENET1K_FEATURES`), 528 MB.
 URL = "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth"
@@ -24,16 +27,21 @@ def path():
 
 def at_hand(timeout=5):
     """Say whether the weights are in the cache, or their server answers within `timeout` seconds."""
-    if path().exists():
-        return True
-    try:
-        return requests.head(URL, timeout=timeout, allow_redirects=True).ok
-    except requests.RequestException:
-        return False
+    return path().exists() or _size(timeout) is not None
+
+
+def key(weights):
+    """Condense weights into a key for what is made with them; None, for random ones, has a key of its own."""
+    if weights is None:
+        return "untrained"
+    return store.key(weights={name: values.numpy() for name, values in weights.items()})
 
 
 def load(timeout=5):
     """Read the weights, fetching them once if they are not here; a server out of reach is given up after `timeout` s.
+
+    A download that breaks off goes on where it was when this is called again. A file that is in the cache already is
+    taken as it is.
 
     Returns
     -------
@@ -46,21 +54,43 @@ def load(timeout=5):
     import torch
 
     file = path()
-    # torch's own download waits for minutes where there is no network.
-    if not at_hand(timeout):
+    if not file.exists():
+        _fetch(file, timeout)
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        return {name: values for name, values in state.items() if name.startswith("features.")}
+    except Exception as error:  # zip, pickle and torch raise many kinds
+        raise WeightsError(
+            f"{file}: found a damaged file ({type(error).__name__}). Delete it to fetch it again."
+        ) from error
+
+
+def _fetch(file, timeout):
+    size = _size(timeout)
+    if size is None:
         raise WeightsError(
             f"{MISSING}: {URL} is out of reach. Fetch that file elsewhere and put it into {file.parent}, "
             "or set TORCH_HOME to a folder that has it."
         )
+    part = file.with_name(f"{file.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(URL, file, file.stem.rpartition("-")[2])
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        return {name: values for name, values in state.items() if name.startswith("features.")}
-    except Exception as error:  # zip, pickle, torch and the network raise many kinds
-        if file.exists():
-            raise WeightsError(
-                f"{file}: found a damaged file ({type(error).__name__}). Delete it to fetch it again."
-            ) from error
-        raise WeightsError(f"{MISSING}: the download broke off ({error}). Try again.") from error
+        transfer.bring(URL, part, size)
+    except transfer.DownloadError as error:
+        raise WeightsError(f"{MISSING}: {error}") from error
+    with open(part, "rb") as handle:
+        found = file_digest(handle, "sha256").hexdigest()
+    wanted = Path(URL).stem.rpartition("-")[2]  # the name ends with how its SHA-256 begins
+    if not found.startswith(wanted):
+        part.unlink()
+        raise WeightsError(f"{MISSING}: what came from {URL} is not that file (SHA-256 {found[:8]}, not {wanted}).")
+    os.replace(part, file)
+
+
+def _size(timeout):
+    """Ask the server for the file's length in bytes; None where it does not answer in time."""
+    try:
+        answer = requests.head(URL, timeout=timeout, allow_redirects=True)
+        return int(answer.headers["Content-Length"]) if answer.ok else None
+    except (requests.RequestException, KeyError, ValueError):
+        return None

@@ -56,6 +56,14 @@ def code_key(*modules):
     return key(code={name: path.read_text(encoding="utf-8") for name, path in sorted(closure(modules).items())})
 
 
+def source_key(*modules):
+    """Condense the source of modules of `coos_helpers`, and of nothing that they import, into a key.
+
+    For what takes hours to make: a new word in a message elsewhere must not throw it away.
+    """
+    return key(code={name: _file(name).read_text(encoding="utf-8") for name in modules})
+
+
 def closure(modules):
     """Follow imports inside `coos_helpers` from some modules; a dict from each module's name to its file."""
     found, ahead = {}, list(modules)

@@ -10,12 +10,24 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from book_builder import ROOT, build
+from conftest import shared
 
 COMMAND = [sys.executable, str(ROOT / "book" / "build.py"), "--profile", "smoke"]
 
 
+def surroundings(folder):
+    """Give the environment of a build that fetches nothing: VGG16's weights are those beside the project, or none."""
+    weights = shared("torch-home")
+    home = weights if weights.is_dir() else folder / "torch"
+    nowhere = "http://127.0.0.1:9"
+    return {
+        **os.environ, "COOS_BUILD": str(folder / "_build"), "TORCH_HOME": str(home),
+        "HTTPS_PROXY": nowhere, "https_proxy": nowhere,
+    }  # fmt: skip
+
+
 def run(folder, *arguments):
-    environment = {**os.environ, "COOS_BUILD": str(folder / "_build")}
+    environment = surroundings(folder)
     return subprocess.run(
         [*COMMAND, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900
     )
@@ -25,7 +37,7 @@ def run(folder, *arguments):
 def book(tmp_path_factory):
     """Start the build, kill it in its second chapter, and start it again."""
     folder = tmp_path_factory.mktemp("book")
-    environment = {**os.environ, "COOS_BUILD": str(folder / "_build")}
+    environment = surroundings(folder)
     with subprocess.Popen(
         COMMAND, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         start_new_session=True,
@@ -156,3 +168,13 @@ def test_a_folder_without_a_release_is_one_clear_message(tmp_path):
     assert done.returncode == 1
     assert "Error:" in done.stderr and "no split among 0 entries" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_pages_of_networks_name_the_network_in_every_table(book, pages):
+    known = shared("torch-home").is_dir()
+    names = {"03-vgg16": "VGG16." if known else "VGG16 (untrained).", "04-deeploc": "DeepLoc (width 0.0625)."}
+    for chapter, name in names.items():
+        (text,) = [page.text for path, page in pages.items() if path.stem == chapter]
+        captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
+        ours = [caption for caption in captions if "Lu et al. 2019" not in caption]
+        assert len(ours) >= 4 and all(f"Network: {name}" in caption for caption in ours)

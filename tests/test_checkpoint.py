@@ -151,3 +151,12 @@ def test_a_checkpoint_under_another_runs_name_is_refused(path, state):
         checkpoint.load(other, "another")
     assert other.read_bytes() == before
     assert same(checkpoint.load(other, "one"), state)
+
+
+def test_what_was_trained_on_a_cpu_goes_on_with_a_scaler(tmp_path):
+    """A scaler without a GPU has an empty state, which one with a GPU must not choke on."""
+    off, on = (torch.amp.GradScaler(device="cpu", enabled=enabled) for enabled in (False, True))
+    before = on.state_dict()
+    checkpoint.restore(checkpoint.states(scaler=off), scaler=on)
+    assert on.state_dict() == before
+    checkpoint.restore(checkpoint.states(scaler=on), scaler=off)

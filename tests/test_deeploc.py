@@ -560,3 +560,16 @@ def test_another_runs_checkpoint_under_this_runs_name_is_refused(whole, tmp_path
 def test_the_user_is_told_how_long_it_takes_before_it_starts(tmp_path, images, labels, capsys):
     train(images, labels, tmp_path, iterations=3)
     assert capsys.readouterr().out.startswith("DeepLoc: 3 steps on this CPU take about")
+
+
+def test_a_class_with_one_cell_is_learned_from_and_never_held_out(capsys):
+    labels = np.r_[np.arange(40) % 4, 4]
+    fit, held_out = deeploc.hold_out(labels)
+    assert 40 in fit and np.array_equal(np.sort(np.r_[fit, held_out]), np.arange(41))
+    assert "Classes with a single cell (4) cannot be held out." in capsys.readouterr().out
+
+
+def test_every_class_is_held_out_however_few_its_cells():
+    labels = np.arange(14) % 7
+    _, held_out = deeploc.hold_out(labels)
+    assert set(labels[held_out]) == set(range(7))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
@@ -91,3 +92,9 @@ def test_one_class_and_infinite_features_are_refused():
     X[3, 1] = np.inf
     with pytest.raises(ValueError, match="infinity"):
         L1LogisticRegression().fit(X, labels)
+
+
+def test_too_few_steps_are_said():
+    X, labels = cells(200, 20)
+    with pytest.warns(ConvergenceWarning, match="1 Newton steps"):
+        L1LogisticRegression(max_iter=1).fit(X, labels)

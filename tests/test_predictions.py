@@ -387,3 +387,18 @@ def test_where_no_wells_are_known_the_interval_is_over_cells(made_up):
     p = made["test3"]
     low, high = metrics.bootstrap_interval(p.labels, p.predicted)
     assert predictions.intervals([made]).loc[0, "test3"] == f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def test_stored_predictions_are_read_back_whole_or_not_at_all(made_up):
+    run, (release, _) = RUN, made_up
+    made = evaluate(*made_up)
+    again = predictions.stored(run, release, "texture", "knn")
+    assert all(np.array_equal(again[name].scores, made[name].scores) for name in release)
+    assert predictions.stored(run, release, "texture", "rf") is None
+
+
+def test_intervals_say_what_they_draw(made_up):
+    made = evaluate(*made_up)
+    assert predictions.drawn([made]) == "wells"
+    made["test2"] = dataclasses.replace(made["test2"], well=None)
+    assert predictions.drawn([made]).startswith("cells")

@@ -60,7 +60,7 @@ def test_simulated_cells_are_made_at_the_profiles_scale_and_named_as_such(monkey
         return write_release(out)
 
     monkeypatch.setattr(simulate, "simulate", simulated)
-    for profile, scale in (("smoke", 0.02), ("quick", 0.1), ("paper", 1.0)):
+    for profile, scale in (("smoke", 0.01), ("quick", 0.1), ("paper", 1.0)):
         run, release = profiles.start(profile=profile, seed=5)
         assert calls[-1] == (scale, 5)
         assert run.name == f"simulated-{profile}"
