@@ -33,12 +33,18 @@ def main():
         target = inpainting.partners(source, members, rng)
         return tuple(inpainting.look(cells, ends, chosen, rng) for chosen in (source, target))
 
-    networks = {
-        "DeepLoc": (deeploc.DeepLoc(), crops, lambda m, x, y: functional.cross_entropy(m(x), y)),
-        "PCI": (inpainting.PairedCellInpainting(), pair, lambda m, x, y: functional.mse_loss(m(x, y[:, 1:]), y[:, :1])),
-    }
-    print(f"one step at full width, batch {BATCH}, {device}, {torch.get_num_threads()} threads; {REPEATS} repeats")
-    print(f"{'':10}{'bare (s)':>10}{'whole (s)':>10}{'data handling adds (range)':>32}")
+    def named(m, x, y):
+        return functional.cross_entropy(m(x), y)
+
+    def painted(m, x, y):
+        return functional.mse_loss(m(x, y[:, 1:]), y[:, :1])
+
+    networks = {}
+    for width in (0.125, 1.0):  # of the profile quick, and the paper's
+        networks[f"DeepLoc, width {width:g}"] = (deeploc.DeepLoc(width=width), crops, named)
+        networks[f"PCI, width {width:g}"] = (inpainting.PairedCellInpainting(width), pair, painted)
+    print(f"one step, batch {BATCH}, {device}, {torch.get_num_threads()} threads; {REPEATS} repeats")
+    print(f"{'':24}{'bare (s)':>10}{'whole (s)':>10}{'data handling adds (range)':>32}")
     for name, (model, load, loss) in networks.items():
         model = model.to(device, memory_format=torch.channels_last)
         ready, times = load(), {"bare": [], "whole": []}
@@ -54,7 +60,7 @@ def main():
             load()
             load_times.append((perf_counter() - start) / bare)
         shown = f"{statistics.median(load_times):.1%} ({min(load_times):.1%} to {max(load_times):.1%})"
-        print(f"{name:10}{bare:10.2f}{whole:10.2f}{shown:>32}")
+        print(f"{name:24}{bare:10.3f}{whole:10.3f}{shown:>32}")
 
 
 if __name__ == "__main__":
