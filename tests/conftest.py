@@ -127,3 +127,14 @@ def real_weights(monkeypatch):
     if not pretrained.path().exists():
         pytest.skip("VGG16's weights are not here, and tests fetch nothing (TORCH_HOME can name a folder with them)")
     return pretrained.load()
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Spare tiny networks the wait for a second thread, which on a busy machine is far longer than the work."""
+    import torch  # here, as most tests need none of it and it loads slowly
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

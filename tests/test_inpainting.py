@@ -16,13 +16,7 @@ from coos_helpers import inpainting, resident
 SMALL = dict(width=0.03, epochs=2, batch=8, save_every=4, device="cpu", progress=False)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Spare tiny networks the wait for a second thread, which on a busy machine is far longer than the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

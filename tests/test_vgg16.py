@@ -16,13 +16,7 @@ CHANNELS = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
 POOLED = (1, 3, 6, 9, 12)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Spare tiny networks the wait for a second thread, which on a busy machine is far longer than the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
