@@ -3,6 +3,8 @@
 PYTHON  ?= python3
 DATA    ?= simulated
 PROFILE ?= quick
+# A file of `coos pack`, whose results chapters 06 to 08 show.
+PACK    ?=
 
 # Everything that tools keep for later goes into this one folder.
 COOS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/coos7
@@ -32,7 +34,7 @@ help:
 	@echo "make clean  remove what was made: _build"
 
 book: .venv/installed
-	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)"
+	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)" --pack "$(PACK)"
 
 test: .venv/installed
 	@echo "== Testing"

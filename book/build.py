@@ -2,6 +2,8 @@
 
 notebooks/NN.md -> notebooks/NN.ipynb (clean, committed) -> _build/runs/RUN/notebooks/NN.ipynb (executed) -> _build/html
 
+Chapters with a parameter PACK read stored results, of the run or of the file that --pack names.
+
 A chapter is executed again only when something changed that it depends on: its text, the data, the profile, the
 pinned packages, the modules of `coos_helpers` that it imports, or a chapter whose results it reads (named in its
 front matter as `reads`). The site is built again only when a page changed.
@@ -25,7 +27,7 @@ import papermill
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
-from coos_helpers import pretrained, profiles, store
+from coos_helpers import collect, pack, pretrained, profiles, published, store
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -34,8 +36,9 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 @click.command(help=__doc__)
 @click.option("--data", default="simulated", help="simulated, or a folder with a release")
 @click.option("--profile", default="quick", type=click.Choice(list(profiles.PROFILES)))
+@click.option("--pack", "packed", default="", help="a file of `coos pack`, whose results chapters 06 to 08 show")
 @click.option("--only-convert", is_flag=True, help="write notebooks/*.ipynb and stop")
-def main(data, profile, only_convert):
+def main(data, profile, packed, only_convert):
     signal.signal(signal.SIGINT, stop)
     try:
         sources = [ROOT / f"{page}.md" for page in chapters()]
@@ -46,11 +49,13 @@ def main(data, profile, only_convert):
         if only_convert:
             return
         say(f"Opening the data: {data}, profile {profile}")
+        foreign = pack.read(packed) if packed else None
         run, release = profiles.start(data, profile)
         keys = {}
         for source in sources:
-            keys[source.stem] = execute(source, run, release, keys)
-        index = build(run, [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources])
+            keys[source.stem] = execute(source, run, release, keys, os.path.abspath(packed) if packed else "")
+        executed = [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources]
+        index = build(executed, collected(foreign))
         say("The book is ready:")
         print(index)
     except (ValueError, OSError, RuntimeError) as error:
@@ -128,9 +133,11 @@ def convert(source):
     print(f"   wrote {target.relative_to(ROOT)}")
 
 
-def execute(source, run, release, keys):
+def execute(source, run, release, keys, packed=""):
     """Execute a chapter unless it is there already, made by the same things; return the key of those things."""
     clean = notebook(source)
+    known = papermill.inspect_notebook(str(source.with_suffix(".ipynb")))
+    packed = packed if "PACK" in known else ""
     key = store.key(
         chapter=source.read_text(encoding="utf-8"),
         run=[run.data, run.profile, run.settings],
@@ -140,14 +147,14 @@ def execute(source, run, release, keys):
         packages=(ROOT / "constraints.txt").read_text(encoding="utf-8"),
         python=sys.version,
         reads=[keys[stem] for stem in clean.metadata.get("reads", [])],
+        pack=blake2b(Path(packed).read_bytes()).hexdigest() if packed else "",
     )
     output = run.folder / "notebooks" / f"{source.stem}.ipynb"
     if output.exists() and up_to_date(nbformat.read(output, as_version=4), key):
         say(f"{source.stem}: nothing changed")
         return key
     say(f"{source.stem}: executing")
-    parameters = {"DATA": run.data, "PROFILE": run.profile}
-    known = papermill.inspect_notebook(str(source.with_suffix(".ipynb")))
+    parameters = {"DATA": run.data, "PROFILE": run.profile} | ({"PACK": packed} if packed else {})
     if missing := set(parameters) - set(known):
         raise ValueError(f"{source.name}: its parameters cell lacks {', '.join(sorted(missing))}.")
     partial = output.with_suffix(".part.ipynb")
@@ -169,7 +176,7 @@ def execute(source, run, release, keys):
             f"The notebook up to there: {partial}"
         ) from error
     made = nbformat.read(partial, as_version=4)
-    if said := finish(made, key, profiles.caption(run, release)):
+    if said := finish(made, key, pack.read(packed).caption if packed else profiles.caption(run, release)):
         raise RuntimeError(
             f"{source.stem} wrote to stderr, which no page should show:\n{said}\nThe notebook: {partial}"
         )
@@ -212,14 +219,29 @@ def finish(made, key, caption):
     return "\n".join(said)
 
 
-def build(run, executed):
-    """Stage the pages and the executed chapters, build them as HTML, and return the path of the first page."""
+def collected(foreign):
+    """Write the tables of the page on the paper and ours, from every run that lies here: Markdown by file name."""
+    runs = collect.runs(foreign)
+    titled = [("One row of each representation.", collect.side_by_side(runs))]
+    titled.append(("The paper's Table 3: balanced error (%) on COOS-7.", published.table3()))
+    for about, table in runs:
+        made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}."
+        titled.append((f"Balanced error (%): {collect.title(about)}. {made}", table))
+    written = []
+    for title, frame in titled:
+        html = frame.style.hide(axis="index").format(precision=1, na_rep="–").set_caption(title).to_html()
+        written.append(re.sub(r"<style.*?</style>\s*", "", html, flags=re.S))
+    return {"together.md": written[0], "each.md": "\n\n".join(written[1:])}
+
+
+def build(executed, tables):
+    """Stage the pages, their tables and the executed chapters, build them as HTML, and return the first page's path."""
     stage, site = store.root() / "src", store.root() / "html"
     index = site / "index.html"
     stamp = store.root() / "html.key"
     pages = [path for path in sorted((ROOT / "book").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     inputs = [*pages, *executed, ROOT / "_config.yml", ROOT / "constraints.txt"]
-    key = store.key(pages=[(path.name, blake2b(path.read_bytes()).hexdigest()) for path in inputs])
+    key = store.key(pages=[(path.name, blake2b(path.read_bytes()).hexdigest()) for path in inputs], tables=tables)
     if index.exists() and stamp.exists() and stamp.read_text() == key:
         say("Pages: nothing changed")
         return index
@@ -229,6 +251,9 @@ def build(run, executed):
     for folder in (stage, made):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "book", stage / "book", ignore=shutil.ignore_patterns("build.py", "__pycache__"))
+    for name, text in tables.items():
+        (stage / "book" / "_tables").mkdir(exist_ok=True)
+        (stage / "book" / "_tables" / name).write_text(text, encoding="utf-8")
     (stage / "notebooks").mkdir()
     for path in executed:
         shutil.copy2(path, stage / "notebooks")

@@ -1,4 +1,4 @@
-"""The command `coos`: fetch, check, unpack and simulate a release from the terminal."""
+"""The command `coos`: fetch, check, unpack and simulate a release, and pack results, from the terminal."""
 
 import functools
 import sys
@@ -44,7 +44,7 @@ def _one_line(error):
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="coos-helpers", prog_name="coos")
 def main():
-    """Images of cells from the COOS-7 data set: fetch them, check them, unpack them, simulate them."""
+    """Images of cells from the COOS-7 data set: fetch, check, unpack and simulate them; pack results."""
 
 
 @main.command()
@@ -108,3 +108,20 @@ def simulate(out, scale, seed):
 
     simulate(out, scale=scale, seed=seed)
     click.echo(f"Simulated cells are in {out}.")
+
+
+@main.command()
+@click.argument("out", type=click.Path(dir_okay=False))
+@click.option("--data", default="simulated", show_default=True, help="The run's data: simulated, or a folder.")
+@click.option("--profile", default="quick", show_default=True, help="The run's profile: smoke, quick or paper.")
+@_plainly
+def pack(out, data, profile):
+    """Put the results of a run (`make book DATA=... PROFILE=...`) into one small file OUT.
+
+    Chapters 06 to 08 build from it without the data and without a GPU: `make book PACK=OUT`.
+    """
+    from coos_helpers import pack, results
+
+    found = results.read(data, profile)
+    size = pack.write(found, out)
+    click.echo(f"{out}: {len(found.table)} rows, {size / 1e6:.1f} MB. {found.caption}")

@@ -62,16 +62,18 @@ def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):
     Parameters
     ----------
     images : for each row, a sequence of (64, 64) images, (64, 64, 3) colours, or None where there is no cell.
-    rows, columns : their titles.
+    rows, columns : their titles; or, in place of the columns', a list of titles for each row.
     caption : of the run, from `profiles.caption`.
     size : inches a cell.
     stretch : the rescaling to [0, 1]; None shows values in [0, 1] as they are.
     """
-    images, shape = list(images), (len(rows), len(columns))
+    images, columns = list(images), list(columns)
+    each = isinstance(columns[0], list)
+    shape = (len(rows), len(columns[0]) if each else len(columns))
     figure, axes = plt.subplots(*shape, figsize=(size * shape[1] + 1.2, size * shape[0] + 0.5), squeeze=False)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for r, name in enumerate(rows):
-        for c, title in enumerate(columns):
+        for c in range(shape[1]):
             ax = axes[r, c]
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
@@ -80,8 +82,9 @@ def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):
                 ax.text(0.5, 0.5, "no cell", ha="center", va="center", fontsize=8, transform=ax.transAxes)
             else:
                 ax.imshow(stretch(image) if stretch else image, vmin=0, vmax=1)
-            if r == 0:
-                ax.set_title(title, fontsize=9)
+            if each or r == 0:
+                title, letters = (columns[r][c], 7) if each else (columns[c], 9)
+                ax.set_title(title, fontsize=letters, pad=2 if each else 6)
             if c == 0:
                 ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     sign(figure, caption)
@@ -125,7 +128,11 @@ def plain_numbers(axis):
 
 
 def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}"):
-    """Draw a matrix with its numbers written in; NaN stays white and is marked with a dash."""
+    """Draw a matrix with its numbers written in; NaN stays white and is marked with a dash.
+
+    `form` is a format such as `{:.1f}`, or a function from a number to its text.
+    """
+    write = form if callable(form) else form.format
     picture = ax.imshow(np.ma.masked_invalid(values), vmin=low, vmax=high, cmap=cmap, aspect="auto")
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
@@ -134,6 +141,26 @@ def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}")
     for (r, c), value in np.ndenumerate(values):
         shade = picture.cmap(picture.norm(value))[:3] if np.isfinite(value) else (1, 1, 1)
         dark = np.dot(shade, (0.3, 0.59, 0.11)) < 0.5
-        text = form.format(value) if np.isfinite(value) else "–"
+        text = write(value) if np.isfinite(value) else "–"
         ax.text(c, r, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
     return picture
+
+
+def signed(value):
+    """Write a change as a whole number with its sign, and 0 without one."""
+    return f"{value:+.0f}" if abs(value) >= 0.5 else "0"
+
+
+def frame(ax, cells):
+    """Draw a frame around some cells of a `heatmap`: pairs of row and column."""
+    for row, column in cells:
+        ax.add_patch(plt.Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, ec="#D55E00", lw=2))
+
+
+def absent(words, caption):
+    """Draw a figure that says in words why there is nothing to draw."""
+    figure, ax = plt.subplots(figsize=(6, 0.8))
+    ax.text(0, 0.5, words, va="center")
+    ax.set_axis_off()
+    sign(figure, caption)
+    return figure

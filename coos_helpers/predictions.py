@@ -17,7 +17,7 @@ class Predictions:
     ----------
     representation, classifier, split : names as design has them, such as `texture`, `l1-lr`, `test3`.
     labels, predicted : (N,) int64.
-    scores : (N, K) float32, a probability for each class.
+    scores : (N, K) float32, a probability for each class; None where only the classes were kept.
     plate, well : (N,) str or None; a well's name includes its plate, `plate/well`.
     class_names : K names.
     source, profile, seed : the data, the profile and the seed that made them.
@@ -28,7 +28,7 @@ class Predictions:
     split: str
     labels: np.ndarray = field(repr=False)
     predicted: np.ndarray = field(repr=False)
-    scores: np.ndarray = field(repr=False)
+    scores: np.ndarray | None = field(repr=False)
     plate: np.ndarray | None = field(repr=False)
     well: np.ndarray | None = field(repr=False)
     class_names: tuple
@@ -65,14 +65,14 @@ def evaluate(run, release, features, representation, classifier, draws=100, seed
         settings=[run.name, representation, classifier, draws, seed],
         code=store.code_key("predictions"),
     )
-    if stored := _stored(run, release, representation, classifier, made_by):
-        return stored
+    if found := stored_as(run, representation, [classifier], release, made_by):
+        return found[0]
     model = classifiers.fit(classifier, features["train"], release["train"].labels, draws, seed)
     made = {}
     for name, split in release.items():
         predicted = model.predict(np.asarray(features[name], np.float64)).astype(np.int64)
         scores = classifiers.class_scores(model, features[name], len(split.class_names))
-        made[name] = _keep(run, split, representation, classifier, predicted, scores, seed, made_by)
+        made[name] = keep(run, split, representation, classifier, predicted, scores, seed, made_by)
     return made
 
 
@@ -92,7 +92,7 @@ def end_to_end(run, release, scores, representation, seed=0):
     for name, split in release.items():
         made_by = store.key(scores=scores[name], settings=[run.name, representation, seed])
         predicted = scores[name].argmax(1)
-        made[name] = _keep(run, split, representation, "end-to-end", predicted, scores[name], seed, made_by)
+        made[name] = keep(run, split, representation, "end-to-end", predicted, scores[name], seed, made_by)
     return made
 
 
@@ -159,9 +159,61 @@ def drawn(predictions):
 def stored(run, release, representation, classifier):
     """Read what another chapter stored of a representation and classifier: a dict by split, or None."""
     try:
-        return {name: load(_path(run, representation, classifier, name))[0] for name in release}
+        return {name: load(path_in(run.folder, representation, classifier, name))[0] for name in release}
     except Exception:  # missing, or damaged in one of many ways: the chapter that made it will say so
         return None
+
+
+def stored_as(run, representation, names, splits, made_by):
+    """Read what was stored of some classifiers if all is there, whole, and made by the same things.
+
+    Parameters
+    ----------
+    run, representation : as for `evaluate`.
+    names : of classifiers. splits : names of splits.
+    made_by : the key of what made them.
+
+    Returns
+    -------
+    list of dicts from split name to `Predictions`, one for each classifier; None where anything is missing.
+    """
+    found = []
+    for classifier in names:
+        found.append({})
+        for split in splits:
+            path = path_in(run.folder, representation, classifier, split)
+            try:
+                found[-1][split], key = load(path)
+            except FileNotFoundError:
+                return None
+            except Exception as error:  # zip, zlib, json and numpy raise many kinds for damaged files
+                print(f"{path} is damaged ({type(error).__name__}) and will be made again.")
+                return None
+            if key != made_by:
+                return None
+    return found
+
+
+def keep(run, split, representation, classifier, predicted, scores, seed, made_by, name=None):
+    """Store what a classifier said of the cells of a split, and give it as `Predictions`.
+
+    Parameters
+    ----------
+    run, representation, classifier, seed : as for `evaluate`. split : the `Split`.
+    predicted : (N,) int64. scores : (N, K) float32 or None.
+    made_by : the key of what made them.
+    name : of the split, where it is not its own.
+    """
+    name = name or split.name
+    about = (split.plate, split.well_ids, split.class_names, split.source, run.profile, seed)
+    made = Predictions(representation, classifier, name, split.labels, predicted, scores, *about)
+    save(made, path_in(run.folder, representation, classifier, name), made_by)
+    return made
+
+
+def path_in(folder, representation, classifier, split):
+    """Name the file in which predictions lie, in the folder of a run."""
+    return folder / "predictions" / f"{representation}--{classifier}--{split}.npz"
 
 
 def _tabulate(predictions, number):
@@ -172,43 +224,3 @@ def _tabulate(predictions, number):
             numbers = {name: number(p) for name, p in by_split.items()}
             rows.append({"features": first.representation, "model": model, **numbers})
     return pd.DataFrame(rows)
-
-
-def _keep(run, split, representation, classifier, predicted, scores, seed, made_by):
-    made = Predictions(
-        representation,
-        classifier,
-        split.name,
-        split.labels,
-        predicted,
-        scores,
-        split.plate,
-        split.well_ids,
-        split.class_names,
-        split.source,
-        run.profile,
-        seed,
-    )
-    save(made, _path(run, representation, classifier, split.name), made_by)
-    return made
-
-
-def _path(run, representation, classifier, split):
-    return run.folder / "predictions" / f"{representation}--{classifier}--{split}.npz"
-
-
-def _stored(run, release, representation, classifier, made_by):
-    """Read stored predictions of every split if all are there, whole, and made by the same things; else None."""
-    found = {}
-    for name in release:
-        path = _path(run, representation, classifier, name)
-        try:
-            found[name], key = load(path)
-        except FileNotFoundError:
-            return None
-        except Exception as error:  # zip, zlib, json and numpy raise many kinds for damaged files
-            print(f"{path} is damaged ({type(error).__name__}) and will be made again.")
-            return None
-        if key != made_by:
-            return None
-    return found

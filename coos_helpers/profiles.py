@@ -37,6 +37,13 @@ class Run:
         return store.root() / "runs" / self.name
 
 
+def named(data="simulated", profile="quick"):
+    """Name a run without opening its data: `Run`; ValueError for an unknown profile."""
+    if profile not in PROFILES:
+        raise ValueError(f"found the profile {profile!r}; expected one of {', '.join(PROFILES)}.")
+    return Run(str(data), profile, PROFILES[profile])
+
+
 def start(data="simulated", profile="quick", seed=0):
     """Open the data of a run, simulating them first if need be.
 
@@ -55,9 +62,7 @@ def start(data="simulated", profile="quick", seed=0):
     ValueError : an unknown profile.
     DataError : the folder holds no release that can be used, or no training set.
     """
-    if profile not in PROFILES:
-        raise ValueError(f"found the profile {profile!r}; expected one of {', '.join(PROFILES)}.")
-    run = Run(str(data), profile, PROFILES[profile])
+    run = named(data, profile)
     if data == "simulated":
         folder = store.root() / "data" / run.name
         simulate.simulate(folder, scale=run.settings["scale"], seed=seed)

@@ -1,5 +1,7 @@
 """The paper's own numbers, as data (Lu et al. 2019)."""
 
+import re
+
 import pandas as pd
 
 SPLITS = ["train", "test1", "test2", "test3", "test4"]
@@ -52,3 +54,35 @@ def table3():
     """Give the paper's Table 3: 25 rows with `features`, `model` and the balanced error (%) on each split."""
     rows = [(*names, *errors) for names, errors in _ERRORS.items()]
     return pd.DataFrame(rows, columns=["features", "model", *SPLITS])
+
+
+def sensitivities():
+    """Give the paper's sentences on sensitivities (sections 3.3 and 3.4): a row a number.
+
+    `features` and `model` as in Table 3, but VGG16 and PCI without a layer, as the text names none; `split`; `class` as
+    in Table 1, or "every other" for the six that are not the early endosome; `sensitivity`, a fraction; and whether it
+    is a lower `bound`.
+    """
+    rows = [
+        ("DeepLoc", "End-to-End", "test1", "Early Endosome", 0.989, False),
+        ("DeepLoc", "End-to-End", "test4", "Early Endosome", 0.684, False),
+        ("DeepLoc", "End-to-End", "test4", "every other", 0.97, True),
+        ("VGG16", "L1 LR", "test3", "Golgi", 0.848, False),
+        ("VGG16", "L1 LR", "test4", "Golgi", 0.866, False),
+        ("PCI", "L1 LR", "test3", "Golgi", 0.749, False),
+        ("PCI", "L1 LR", "test4", "Golgi", 0.984, False),
+    ]
+    return pd.DataFrame(rows, columns=["features", "model", "split", "class", "sensitivity", "bound"])
+
+
+def name(representation):
+    """Name a representation as the paper's Table 3 does: `PCI Conv4` for `pci-w0.125-conv4`.
+
+    What is not the paper's (the width, missing weights) is left out; a representation that it does not have keeps its
+    name.
+    """
+    last = representation.split("-")[-1]
+    names = {"texture": "Texture", "deeploc": "DeepLoc (FC2)" if last == "fc2" else "DeepLoc"}
+    names |= {"pci": f"PCI {last.capitalize()}", "vgg16": f"VGG16 {last.capitalize()}"}
+    known = re.fullmatch(r"texture|deeploc(-.*)?|(pci|vgg16)(-.*)?-conv[0-9_]+", representation)
+    return names[representation.split("-")[0]] if known else representation

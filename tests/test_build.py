@@ -44,10 +44,11 @@ def world(tmp_path, monkeypatch):
     folder.mkdir()
     for name, text in chapters.items():
         (folder / f"{name}.md").write_text(text)
-    executed = []
+    executed, given = [], {}
 
     def fake(source, target, parameters, **_):
         executed.append(source.split("/")[-1].removesuffix(".ipynb"))
+        given[executed[-1]] = parameters
         made = nbformat.read(source, as_version=4)
         nbformat.write(made, target)
 
@@ -56,16 +57,16 @@ def world(tmp_path, monkeypatch):
     (tmp_path / "constraints.txt").write_text("numpy==2.0.0\n")
     run = profiles.Run("simulated", "smoke", profiles.PROFILES["smoke"])
 
-    def make():
+    def make(packed=""):
         executed.clear()
         keys = {}
         for name in chapters:
             source = folder / f"{name}.md"
             build.convert(source)
-            keys[name] = build.execute(source, run, {}, keys)
+            keys[name] = build.execute(source, run, {}, keys, str(packed))
         return list(executed)
 
-    return SimpleNamespace(make=make, folder=folder, root=tmp_path, run=run)
+    return SimpleNamespace(make=make, folder=folder, root=tmp_path, run=run, given=given)
 
 
 def test_nothing_is_executed_twice(world):
@@ -103,6 +104,47 @@ def test_another_pinned_version_executes_everything(world):
     world.make()
     (world.root / "constraints.txt").write_text("numpy==2.0.1\n")
     assert world.make() == ["01-a", "02-b", "03-c"]
+
+
+@pytest.fixture
+def packed(world, monkeypatch):
+    """Let the second chapter read a pack, and name a file that stands for one: its content is its caption."""
+    path = world.folder / "02-b.md"
+    path.write_text(path.read_text().replace('"smoke"  # profile', '"smoke"  # profile\nPACK = ""  # pack'))
+    monkeypatch.setattr(build.pack, "read", lambda path: SimpleNamespace(caption=open(path).read()))
+    packed = world.root / "run.coos"
+    packed.write_text("One pack.")
+    return packed
+
+
+def test_a_pack_is_given_to_the_chapters_that_read_one_and_to_no_other(world, packed):
+    assert world.make() == ["01-a", "02-b", "03-c"]
+    assert all("PACK" not in parameters for parameters in world.given.values())
+    assert world.make(packed) == ["02-b"]
+    assert world.given["02-b"] == {"DATA": "simulated", "PROFILE": "smoke", "PACK": str(packed)}
+    assert world.make(packed) == []
+    assert world.make() == ["02-b"], "its results are the run's own again"
+
+
+def test_a_chapter_that_reads_a_pack_is_executed_again_when_its_content_changes_and_no_other_is(world, packed):
+    world.make(packed)
+    packed.write_text("Another pack.")
+    assert world.make(packed) == ["02-b"]
+    moved = packed.rename(world.root / "moved.coos")
+    assert world.make(moved) == [], "it is the same pack"
+
+
+def test_figures_made_from_a_pack_have_its_caption_and_the_others_the_runs(world, packed, monkeypatch):
+    said, finish = {}, build.finish
+
+    def note(made, key, caption):
+        said[made.cells[-1].id[:4]] = caption
+        return finish(made, key, caption)
+
+    monkeypatch.setattr(build, "finish", note)
+    world.make(packed)
+    data = profiles.caption(world.run, {})
+    assert said == {"01-a": data, "02-b": "One pack.", "03-c": data}
 
 
 def test_a_chapter_that_fails_is_named_and_the_finished_ones_are_kept(world, monkeypatch):

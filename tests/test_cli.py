@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import write_release
 
-from coos_helpers import check, data, unpack
+from coos_helpers import check, data, pack, predictions, profiles, results, unpack
 from coos_helpers import download as download_module
 from coos_helpers import simulate as simulate_module
 from coos_helpers.cli import main
@@ -85,6 +86,53 @@ def test_download_passes_its_folder_on_and_prints_what_came(tmp_path, monkeypatc
     assert asked == [str(tmp_path), "COOS-7"]
 
 
+@pytest.fixture
+def finished(tmp_path):
+    """Name the folder of a release of which one chapter has entered a row."""
+    folder = write_release(tmp_path / "COOS-7", n=42)
+    started, cells = profiles.start(str(folder), "smoke")
+    rng = np.random.default_rng(0)
+    scores = {name: rng.dirichlet(np.ones(7), len(split)).astype(np.float32) for name, split in cells.items()}
+    table = [predictions.end_to_end(started, cells, scores, "deeploc")]
+    results.enter(started, cells, "04-deeploc", table)
+    return folder
+
+
+def test_pack_writes_what_can_be_read_again_and_says_how_much_it_is(finished, tmp_path):
+    out = tmp_path / "run.coos"
+    result = run("pack", out, "--data", finished, "--profile", "smoke")
+    assert result.exit_code == 0
+    found = pack.read(out)
+    caption = found.caption[: found.caption.index(" From a pack")]
+    assert result.stdout == f"{out}: 1 rows, {out.stat().st_size / 1e6:.1f} MB. {caption}\n"
+    assert found.about["data"] == "COOS-7" and list(found.table[0]) == ["train", "test1", "test2", "test3", "test4"]
+
+
+def test_pack_of_a_run_without_results_is_one_line(finished, tmp_path):
+    result = run("pack", tmp_path / "run.coos", "--data", finished, "--profile", "quick")
+    assert_one_error_line(result, "no results", "'quick'", "02-texture", "expected")
+    assert not (tmp_path / "run.coos").exists()
+
+
+def test_pack_of_lost_predictions_is_one_line(finished, tmp_path):
+    started, _ = profiles.start(str(finished), "smoke")
+    next((started.folder / "predictions").glob("*test3.npz")).unlink()
+    result = run("pack", tmp_path / "run.coos", "--data", finished, "--profile", "smoke")
+    assert_one_error_line(result, "deeploc, end-to-end", "Run its chapter again")
+
+
+def test_pack_with_options_that_make_no_sense_is_one_line(finished, tmp_path):
+    result = run("pack", tmp_path / "run.coos", "--data", finished, "--profile", "papper")
+    assert_one_error_line(result, "'papper'", "smoke, quick, paper")
+    assert_one_error_line(
+        run("pack", tmp_path / "run.coos", "--data", tmp_path / "nowhere"), "nowhere", "nothing there"
+    )
+    assert run("pack", tmp_path, "--data", finished).exit_code == 2
+    (tmp_path / "file").touch()
+    result = run("pack", tmp_path / "file" / "run.coos", "--data", finished, "--profile", "smoke")
+    assert_one_error_line(result, str(tmp_path / "file"))
+
+
 def test_simulate_passes_its_options_on(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(simulate_module, "simulate", lambda out, **options: asked.append((out, options)), raising=False)
@@ -125,15 +173,16 @@ def test_our_own_mistakes_are_not_hidden(tmp_path, monkeypatch):
         run("check", tmp_path)
 
 
-@pytest.mark.parametrize("command", ["download", "check", "unpack", "simulate"])
+@pytest.mark.parametrize("command", ["download", "check", "unpack", "simulate", "pack"])
 def test_ctrl_c_is_one_line_and_status_130(tmp_path, monkeypatch, command):
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    for module, name in ((download_module, "download"), (check, "check_release"), (unpack, "unpack")):
+    workers = (download_module, "download"), (check, "check_release"), (unpack, "unpack"), (results, "read")
+    for module, name in workers:
         monkeypatch.setattr(module, name, stop)
     monkeypatch.setattr(simulate_module, "simulate", stop, raising=False)
-    result = run(command, tmp_path, *([tmp_path] if command == "unpack" else []))
+    result = run(command, tmp_path / "out", *([tmp_path] if command == "unpack" else []))
     assert result.exit_code == 130
     assert result.stderr.strip() == "Stopped. Run the same command again to go on."
 
@@ -144,8 +193,8 @@ def test_the_installed_command_helps_without_loading_the_workers():
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
     helped = subprocess.run([COMMAND, "--help"], capture_output=True, text=True)
     assert helped.returncode == 0
-    for command in ("download", "check", "unpack", "simulate"):
-        assert command in helped.stdout
+    for command in ("download", "check", "unpack", "simulate", "pack"):
+        assert f"  {command} " in helped.stdout
 
 
 def test_the_installed_command_stopped_by_ctrl_c_goes_on_when_called_again(tmp_path):

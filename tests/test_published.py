@@ -8,6 +8,7 @@ import pytest
 from conftest import PROJECT
 
 from coos_helpers import published
+from coos_helpers.data import CLASS_NAMES
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,68 @@ def test_table_3_is_the_papers(paper):
 def test_table_2_is_the_papers(paper):
     for images in published.table2()["images"]:
         assert f"{images:,}" in paper
+
+
+def test_the_sensitivities_are_the_papers(paper):
+    """Each number stands in the text in the way that the table has it: as a bound, or as what was found."""
+    text = " ".join(paper.split())
+    table = published.sensitivities()
+    for line in table.itertuples():
+        number = f"{line.sensitivity:.{2 if line.bound else 3}f}"
+        assert ("> " if line.bound else "") + f"{number} sensitivity" in text or f"({number})" in text, number
+    told = text[text.index("the logistic regression classifier built on the VGG16 features") :]
+    told = told[: told.index("These results suggest")]
+    written = [tuple(found) for found in re.findall(r"(Test\d) \((0\.\d{3})\)", told)]
+    golgi = table[table["class"] == "Golgi"]
+    assert written == [
+        (split.capitalize(), str(s)) for split, s in zip(golgi["split"], golgi["sensitivity"], strict=True)
+    ]
+
+
+def test_the_sensitivities_name_what_the_tables_name():
+    table = published.sensitivities()
+    assert table.shape == (7, 6) and not table.duplicated(["features", "model", "split", "class"]).any()
+    assert set(table["split"]) <= set(published.SPLITS) and set(table["class"]) - {"every other"} <= set(CLASS_NAMES)
+    assert table["sensitivity"].between(0, 1).all() and table["bound"].tolist() == [
+        s == 0.97 for s in table["sensitivity"]
+    ]
+    rows = published.table3()
+    for line in table.itertuples():
+        assert (rows["features"].str.startswith(line.features) & (rows["model"] == line.model)).any()
+
+
+@pytest.mark.parametrize(
+    "representation, name",
+    [
+        ("texture", "Texture"),
+        ("deeploc", "DeepLoc"),
+        ("deeploc-fc2", "DeepLoc (FC2)"),
+        ("deeploc-w0.125", "DeepLoc"),
+        ("deeploc-w0.125-fc2", "DeepLoc (FC2)"),
+        ("pci-conv3", "PCI Conv3"),
+        ("pci-w0.125-conv4", "PCI Conv4"),
+        ("pci-paired-by-class-conv5", "PCI Conv5"),
+        ("vgg16-conv4_2", "VGG16 Conv4_2"),
+        ("vgg16-untrained-conv4_1", "VGG16 Conv4_1"),
+    ],
+)
+def test_a_representation_of_the_paper_has_its_name_in_table_3(representation, name):
+    assert published.name(representation) == name
+    assert name in set(published.table3()["features"])
+
+
+@pytest.mark.parametrize(
+    "representation",
+    [
+        "texture-percentile",
+        "pci-conv4-before",
+        "pci",
+        "vgg16",
+        "vgg16-conv4_2-protein",
+        "vgg19-conv4_2",
+        "mine",
+        "x-fc2",
+    ],
+)
+def test_a_representation_that_the_paper_lacks_keeps_its_name(representation):
+    assert published.name(representation) == representation
