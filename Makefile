@@ -28,7 +28,7 @@ BIN := .venv/bin
 help:
 	@echo "make book   execute the chapters and build the pages (DATA=$(DATA) PROFILE=$(PROFILE))"
 	@echo "make test   run the tests"
-	@echo "make bench  time kernels, simulator, training and solver"
+	@echo "make bench  time kernels, simulator, training, solver and bootstrap"
 	@echo "make lint   check the style of the code"
 	@echo "make notebooks  write notebooks/*.ipynb from notebooks/*.md"
 	@echo "make clean  remove what was made: _build"
@@ -45,6 +45,7 @@ bench: .venv/installed
 	@$(BIN)/python benchmarks/simulate.py
 	@$(BIN)/python benchmarks/training.py
 	@$(BIN)/python benchmarks/l1.py
+	@$(BIN)/python benchmarks/bootstrap.py
 
 notebooks: .venv/installed
 	@$(BIN)/python book/build.py --only-convert

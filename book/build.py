@@ -229,8 +229,10 @@ def collected(foreign):
         titled.append((f"Balanced error (%): {collect.title(about)}. {made}", table))
     written = []
     for title, frame in titled:
-        html = frame.style.hide(axis="index").format(precision=1, na_rep="–").set_caption(title).to_html()
-        written.append(re.sub(r"<style.*?</style>\s*", "", html, flags=re.S))
+        styled = frame.style.hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
+        html = styled.set_table_attributes('class="table"').to_html()
+        html = re.sub(r"<style.*?</style>\s*", "", html, flags=re.S)
+        written.append(f'<div class="wide-table">\n{html}</div>\n')
     return {"together.md": written[0], "each.md": "\n\n".join(written[1:])}
 
 

@@ -81,4 +81,15 @@ def confident_errors(labels, predicted, scores, true, called, n=8):
     true, called : the two classes. n : how many at most.
     """
     wrong = np.flatnonzero((np.asarray(labels) == true) & (np.asarray(predicted) == called))
-    return wrong[np.argsort(-np.asarray(scores, float)[wrong, called], kind="stable")[:n]]
+    # Ranked by the byte, so that a pack, which keeps no more of a score, names the same cells.
+    return wrong[np.argsort(-to_bytes(np.asarray(scores)[wrong, called]).astype(int), kind="stable")[:n]]
+
+
+def to_bytes(scores):
+    """Round probabilities to one byte each, evenly on the scale asin(sqrt(p)), which is finest at 0 and at 1: uint8."""
+    return np.rint(510 / np.pi * np.arcsin(np.sqrt(np.clip(scores, 0, 1)))).astype(np.uint8)
+
+
+def from_bytes(packed):
+    """Turn the bytes of `to_bytes` back into probabilities, float32."""
+    return (np.sin(packed * np.float32(np.pi / 510)) ** 2).astype(np.float32)

@@ -35,7 +35,7 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
     tolerance; probabilities are normalised over the classes in the same way.
     """
 
-    def __init__(self, C=1.0, tol=1e-5, max_iter=100):
+    def __init__(self, C=1.0, tol=1e-5, max_iter=500):
         self.C = C
         self.tol = tol
         self.max_iter = max_iter
@@ -76,7 +76,7 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
         return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
 
 
-def minimise(X, sign, c=1.0, tol=1e-5, max_iter=100):
+def minimise(X, sign, c=1.0, tol=1e-5, max_iter=500):
     """Find the weights of one class against the rest.
 
     Parameters

@@ -29,7 +29,8 @@ def folds(split, by, n_folds=FOLDS, seed=0):
 
     Returns
     -------
-    list of (train, test) indices; None where the split names no wells or plates, or a class has fewer than `n_folds`.
+    list of (train, test) indices; None where the split names no wells or plates, a class has fewer than `n_folds`, or
+    they lie so that a fold would leave a class out of what is learned.
     """
     nothing = np.zeros(len(split))
     if by == "cell":
@@ -37,15 +38,16 @@ def folds(split, by, n_folds=FOLDS, seed=0):
     groups = split.well_ids if by == "well" else split.plate
     if groups is None or _replicates(split.labels, groups) < n_folds:
         return None
-    cut = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    return list(cut.split(nothing, split.labels, groups))
+    cut = list(StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(nothing, split.labels, groups))
+    n_classes = len(np.unique(split.labels))
+    return cut if all(len(np.unique(split.labels[inside])) == n_classes for inside, _ in cut) else None
 
 
 def n_folds(split):
-    """Choose a number of folds that all rungs can have: 5, or as many as the class with the fewest plates has."""
-    groups = [g for g in (split.plate, split.well_ids) if g is not None]
-    most = min([_replicates(split.labels, g) for g in groups] + [int(np.bincount(split.labels)[split.labels].min())])
-    return min(FOLDS, most)
+    """Choose a number of folds for all rungs that can be had: 5, or as many as the class with the fewest plates has."""
+    counts = [int(np.bincount(split.labels)[split.labels].min())]
+    counts += [_replicates(split.labels, groups) for groups in (split.plate, split.well_ids) if groups is not None]
+    return min([FOLDS, *(count for count in counts if count > 1)]) if counts[0] > 1 else 1
 
 
 def ladder(run, release, features, representation, classifier, seed=0, progress=True):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from coos_helpers import results, shift, store
+from coos_helpers import confidence, results, shift, store
 from coos_helpers.errors import DataError
 from coos_helpers.predictions import Predictions
 
@@ -54,7 +54,7 @@ def write(found, path):
         sketches[name] = {}
         for split, sample in samples.items():
             at = f"sketches/{name}/{split}"
-            parts[f"{at}/points"] = sample.points.astype(np.float16).T
+            parts[f"{at}/points"] = results.halved(sample.points).T
             parts[f"{at}/labels"] = sample.labels.astype(np.uint16)
             wells = codes.get(f"{split}/well")
             if sample.wells is not None:
@@ -105,7 +105,7 @@ def read(path):
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            meta = json.loads(archive.read("meta.json"))
+            meta = json.loads(archive.read("meta.json")) if "meta.json" in archive.namelist() else None
             if not isinstance(meta, dict) or meta.get("format") != FORMAT:
                 raise DataError(path, "a zip file of another kind", EXPECTED, REMEDY)
             if meta.get("version") != VERSION:
@@ -131,13 +131,17 @@ class _Arrays:
     def __call__(self, name, shape, kind="iu", below=None):
         values = np.load(io.BytesIO(self.archive.read(f"{name}.npy")), allow_pickle=False)
         fits = len(shape) == values.ndim and all(n in (None, m) for n, m in zip(shape, values.shape, strict=True))
-        if not fits or values.dtype.kind not in kind or (below is not None and values.size and values.max() >= below):
+        known = values.dtype == np.uint8 if kind == "B" else values.dtype.kind in kind
+        inside = below is None or not values.size or (values.min() >= 0 and values.max() < below)
+        if not (fits and known and inside):
             raise ValueError(f"{name} has shape {values.shape}, type {values.dtype}, or values that do not fit")
         return values
 
 
 def _unpack(arrays, meta):
     """Put results together from the arrays of a pack and its `meta.json`."""
+    if missing := {"data", "source", "profile", "seed", "made", "machine"} - set(meta["about"]):
+        raise ValueError(f"no word on {', '.join(sorted(missing))}")
     names, n_classes = tuple(map(str, meta["class_names"])), len(meta["class_names"])
     splits = dict.fromkeys(s for rows in [meta["table"], *meta["ladders"]] for row in rows for s in row["splits"])
     cells = {}
@@ -159,7 +163,9 @@ def _unpack(arrays, meta):
         for split in of["splits"]:
             n = len(cells[split]["labels"])
             predicted = arrays(f"{at}/{split}/predicted", (n,), below=n_classes).astype(np.int64)
-            scores = _probabilities(arrays(f"{at}/{split}/scores", (n_classes, n), "u")) if of["scores"] else None
+            scores = None
+            if of["scores"]:
+                scores = confidence.from_bytes(arrays(f"{at}/{split}/scores", (n_classes, n), "B").T)
             made[split] = Predictions(
                 str(of["representation"]), str(of["classifier"]), split,
                 predicted=predicted, scores=scores, **cells[split], **about,
@@ -167,8 +173,8 @@ def _unpack(arrays, meta):
         return made
 
     table = [row(f"table/{i}", of) for i, of in enumerate(meta["table"])]
-    if not table:
-        raise ValueError("no row in its table")
+    if not table or not all(table):
+        raise ValueError("no row in its table, or one without splits")
     ladders = [[row(f"ladders/{i}/{j}", of) for j, of in enumerate(rows)] for i, rows in enumerate(meta["ladders"])]
     sketches = {}
     for name, of in meta["sketches"].items():
@@ -184,7 +190,7 @@ def _unpack(arrays, meta):
     for split, n in meta["pictures"].items():
         if n:
             which = arrays(f"pictures/{split}/cells", (n,))
-            stack = arrays(f"pictures/{split}/images", (n, None, None), "u")
+            stack = arrays(f"pictures/{split}/images", (n, None, None), "B")
             pictures[split] = {int(cell): image / np.float32(255) for cell, image in zip(which, stack, strict=True)}
 
     def images(split, indices):
@@ -200,19 +206,9 @@ def _pack_row(parts, at, by_split):
     for name, p in by_split.items():
         parts[f"{at}/{name}/predicted"] = p.predicted.astype(np.uint16 if len(p.class_names) > 256 else np.uint8)
         if scored:
-            parts[f"{at}/{name}/scores"] = _bytes(p.scores).T
+            parts[f"{at}/{name}/scores"] = confidence.to_bytes(p.scores).T
     names = {"representation": first.representation, "classifier": first.classifier}
     return names | {"splits": list(by_split), "scores": scored}
-
-
-def _bytes(scores):
-    """Round probabilities to one byte each, evenly on the scale asin(sqrt(p)), which is finest at 0 and at 1."""
-    return np.rint(510 / np.pi * np.arcsin(np.sqrt(np.clip(scores, 0, 1)))).astype(np.uint8)
-
-
-def _probabilities(packed):
-    """Turn the bytes of `_bytes`, (K, N), back into probabilities, (N, K) float32."""
-    return (np.sin(packed.T * np.float32(np.pi / 510)) ** 2).astype(np.float32)
 
 
 def _add(archive, name, content):

@@ -148,7 +148,8 @@ def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}")
 
 def signed(value):
     """Write a change as a whole number with its sign, and 0 without one."""
-    return f"{value:+.0f}" if abs(value) >= 0.5 else "0"
+    text = f"{value:+.0f}"
+    return "0" if text in ("+0", "-0") else text
 
 
 def frame(ax, cells):

@@ -69,7 +69,7 @@ def enter(run, release, chapter, table, ladders=(), features=None, seed=0):
         "about": _about(run, release, seed),
         "splits": list(release),
         "table": [_names(by_split) for by_split in table],
-        "ladders": [[_names(by_split) for by_split in one] for one in ladders],
+        "ladders": [[_names(by_split) for by_split in one] for one in ladders if one],
         "sketches": list(sketched),
     }
     with store.atomic(run.folder / "results" / f"{chapter}.json") as file:
@@ -107,7 +107,7 @@ def read(data="simulated", profile="quick", pack=""):
 
 
 def gather(run, release):
-    """Read what the chapters of a run entered: `Results`; errors as for `read`."""
+    """Read what the chapters of a run entered: `Results`; ValueError where that does not belong together."""
     entries, (about, table) = _entries(run.folder), table_of(run.folder)
     for by_split in table:
         for name, p in by_split.items():
@@ -116,9 +116,13 @@ def gather(run, release):
                 raise ValueError(f"found results of other cells than {run.data}'s ({which}). Run its chapter again.")
     ladders = [[_row(run.folder, n, n[2]) for n in one] for entry in entries.values() for one in entry["ladders"]]
     sketches = {}
-    for name in (name for entry in entries.values() for name in entry["sketches"]):
-        with np.load(_sketch(run, name), allow_pickle=False) as file:
-            sketches[name] = _deep(file)
+    for entry in entries.values():
+        for name in entry["sketches"]:
+            try:
+                with np.load(_sketch(run, name), allow_pickle=False) as file:
+                    sketches[name] = _deep(file)
+            except Exception as error:  # zip, zlib and numpy raise many kinds for damaged files
+                raise ValueError(f"the points of {name} are damaged ({error}). Run its chapter again.") from error
 
     def images(split, indices):
         return list(rescale.percentile(release[split].images[np.asarray(indices, int)][:, 0]))
@@ -217,6 +221,8 @@ def pictured(found):
     for row in rows:
         for name in splits:
             p = row[name]
+            if p.scores is None:
+                continue
             for true, called, _ in metrics.common_errors(p.labels, p.predicted, len(p.class_names)):
                 some = confidence.confident_errors(p.labels, p.predicted, p.scores, true, called, PICTURES)
                 wanted[name] |= set(some.tolist())
@@ -252,8 +258,11 @@ def _entries(folder):
         path = folder / "results" / f"{chapter}.json"
         try:
             if path.exists():
-                entries[chapter] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+                entries[chapter] = entry = json.loads(path.read_text(encoding="utf-8"))
+                rows = [*entry["table"], *(row for ladder in entry["ladders"] for row in ladder)]
+                if not all(len(row) == 3 for row in rows) or {"about", "splits", "sketches"} - set(entry):
+                    raise ValueError("it lacks a part")
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"the results of {chapter} are damaged ({error}). Run it again.") from error
     return entries
 
@@ -270,11 +279,16 @@ def _sketch(run, representation):
     return run.folder / "sketches" / f"{representation}.npz"
 
 
+def halved(points):
+    """Store points in half precision, which is plenty for a test; what lies beyond its range is moved to its end."""
+    return np.clip(points, -65504, 65504).astype(np.float16)
+
+
 def _flat(samples):
-    """Spread samples over named arrays, the points in half precision, which is plenty for a test."""
+    """Spread samples over named arrays."""
     parts = {}
     for split, sample in samples.items():
-        parts |= {f"{split}/points": sample.points.astype(np.float16), f"{split}/labels": sample.labels}
+        parts |= {f"{split}/points": halved(sample.points), f"{split}/labels": sample.labels}
         parts |= {} if sample.wells is None else {f"{split}/wells": sample.wells}
     return parts
 

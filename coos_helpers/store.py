@@ -129,6 +129,9 @@ class atomic:
     def __exit__(self, kind, *_):
         self.file.close()
         if kind is None:
+            mask = os.umask(0)  # it can only be read by setting it
+            os.umask(mask)
+            os.chmod(self.file.name, 0o666 & ~mask)  # as any other file, not the temporary one's 0600
             os.replace(self.file.name, self.path)
         else:
             os.unlink(self.file.name)

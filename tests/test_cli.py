@@ -124,9 +124,7 @@ def test_pack_of_lost_predictions_is_one_line(finished, tmp_path):
 def test_pack_with_options_that_make_no_sense_is_one_line(finished, tmp_path):
     result = run("pack", tmp_path / "run.coos", "--data", finished, "--profile", "papper")
     assert_one_error_line(result, "'papper'", "smoke, quick, paper")
-    assert_one_error_line(
-        run("pack", tmp_path / "run.coos", "--data", tmp_path / "nowhere"), "nowhere", "nothing there"
-    )
+    assert_one_error_line(run("pack", tmp_path / "run.coos", "--data", tmp_path / "nowhere"), "nowhere")
     assert run("pack", tmp_path, "--data", finished).exit_code == 2
     (tmp_path / "file").touch()
     result = run("pack", tmp_path / "file" / "run.coos", "--data", finished, "--profile", "smoke")

@@ -33,6 +33,10 @@ def enter(release, data="simulated", profile="quick", chapters=tuple(ROWS), seed
     return run
 
 
+def simulated(profile):
+    return collect.title({"data": "simulated", "profile": profile})
+
+
 def titles(found):
     return [collect.title(about) for about, _ in found]
 
@@ -48,7 +52,7 @@ def test_every_run_is_listed_with_its_errors(release, tmp_path):
     enter(release)
     enter(release, tmp_path / "COOS-7", "paper", ["02-texture"], seed=1)
     found = collect.runs()
-    assert titles(found) == [f"{release['train'].source}, profile paper", "simulated cells, profile quick"]
+    assert titles(found) == [f"{release['train'].source}, profile paper", simulated("quick")]
     paper, quick = (frame for _, frame in found)
     assert paper["features"].tolist() == ["texture"] * 3 and paper["model"].tolist() == ["kNN", "L1 LR", "RF"]
     assert len(quick) == 9 and list(quick.columns) == ["features", "model", *release]
@@ -58,9 +62,9 @@ def test_every_run_is_listed_with_its_errors(release, tmp_path):
 
 def test_runs_that_only_show_that_all_works_are_left_out_where_there_is_another(release):
     enter(release, profile="smoke")
-    assert titles(collect.runs()) == ["simulated cells, profile smoke"]
+    assert titles(collect.runs()) == [simulated("smoke")]
     enter(release, profile="quick")
-    assert titles(collect.runs()) == ["simulated cells, profile quick"]
+    assert titles(collect.runs()) == [simulated("quick")]
 
 
 def test_a_run_whose_chapters_entered_nothing_is_not_listed(release):
@@ -80,9 +84,9 @@ def packed(release, tmp_path):
 
 def test_a_pack_comes_first_and_is_not_listed_twice(release, packed):
     enter(release, profile="quick")
-    assert titles(collect.runs()) == ["simulated cells, profile paper", "simulated cells, profile quick"]
+    assert titles(collect.runs()) == [simulated("paper"), simulated("quick")]
     found = collect.runs(packed)
-    assert titles(found) == ["simulated cells, profile paper", "simulated cells, profile quick"]
+    assert titles(found) == [simulated("paper"), simulated("quick")]
     assert found[0][1].equals(predictions.errors(packed.table))
     enter(release, profile="paper", seed=6)
     assert [about["seed"] for about, _ in collect.runs(packed)] == [5, 6, 0]
@@ -90,7 +94,7 @@ def test_a_pack_comes_first_and_is_not_listed_twice(release, packed):
 
 def test_a_pack_of_another_machine_is_listed_beside_what_lies_here(release, packed):
     other = dataclasses.replace(packed, about=packed.about | {"machine": "arm64, 8 cores, no GPU"})
-    assert titles(collect.runs(other)) == ["simulated cells, profile paper"] * 2
+    assert titles(collect.runs(other)) == [simulated("paper")] * 2
 
 
 def test_two_releases_in_folders_of_one_name_are_two_runs(tmp_path):
@@ -104,7 +108,7 @@ def test_a_damaged_run_is_left_out_and_named(release, capsys):
     enter(release, profile="paper")
     run = enter(release, profile="quick")
     next((run.folder / "predictions").glob("texture--rf--test2.npz")).write_bytes(b"no archive")
-    assert titles(collect.runs()) == ["simulated cells, profile paper"]
+    assert titles(collect.runs()) == [simulated("paper")]
     said = capsys.readouterr().out
     assert said.startswith("simulated-quick is left out: results of texture, rf are missing or damaged")
     assert said.count("\n") == 1
@@ -115,7 +119,7 @@ def test_a_run_with_a_damaged_list_is_left_out_and_named(release, capsys, conten
     enter(release, profile="paper")
     run = enter(release, profile="quick")
     (run.folder / "results" / "03-vgg16.json").write_text(content)
-    assert titles(collect.runs()) == ["simulated cells, profile paper"]
+    assert titles(collect.runs()) == [simulated("paper")]
     said = capsys.readouterr().out
     assert said.startswith("simulated-quick is left out: ") and "03-vgg16" in said and said.count("\n") == 1
 
@@ -128,22 +132,22 @@ def test_one_row_of_each_representation_stands_beside_the_papers(release, tmp_pa
     enter(release, tmp_path / "COOS-7", "paper", ["02-texture", "03-vgg16"], seed=1)
     found = collect.runs()
     table = collect.side_by_side(found)
-    real, simulated = f"{release['train'].source}, profile paper", "simulated cells, profile quick"
+    real, quick = f"{release['train'].source}, profile paper", simulated("quick")
     assert table[["representation", "data"]].to_numpy().tolist() == [
         ["DeepLoc", "COOS-7 (the paper)"],
-        ["deeploc-w0.125", simulated],
+        ["deeploc-w0.125", quick],
         ["Texture", "COOS-7 (the paper)"],
         ["texture", real],
-        ["texture", simulated],
+        ["texture", quick],
         ["PCI", "COOS-7 (the paper)"],
-        ["pci-w0.125-conv3", simulated],
+        ["pci-w0.125-conv3", quick],
         ["VGG16", "COOS-7 (the paper)"],
         ["vgg16-conv4_1", real],
-        ["vgg16-conv4_1", simulated],
+        ["vgg16-conv4_1", quick],
     ]
     assert list(table.columns) == ["representation", "data", *published.SPLITS]
-    quick = found[1][1].set_index(["features", "model"])
-    expected = quick.loc[("vgg16-conv4_1", "L1 LR"), published.SPLITS].tolist()
+    numbers = found[1][1].set_index(["features", "model"])
+    expected = numbers.loc[("vgg16-conv4_1", "L1 LR"), published.SPLITS].tolist()
     assert table.iloc[-1][published.SPLITS].tolist() == expected
     paper = published.table3().set_index(["features", "model"])
     for place, names in ((0, ("DeepLoc", "End-to-End")), (5, ("PCI Conv4", "L1 LR")), (7, ("VGG16 Conv4_2", "L1 LR"))):

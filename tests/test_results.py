@@ -236,10 +236,17 @@ def test_the_data_are_called_simulated_when_they_are(release):
 
 def test_where_nothing_was_entered_one_message_names_the_chapters_and_the_pack(made_up):
     row(made_up)
+    run, _ = made_up
     with pytest.raises(ValueError, match="found no results .*; expected .*\\. Run .*PACK") as caught:
-        results.gather(*made_up)
+        results.read(run.data, "smoke")
     message = str(caught.value)
     assert all(chapter in message for chapter in results.CHAPTERS) and "'smoke'" in message and "\n" not in message
+
+
+def test_where_nothing_was_entered_no_cells_are_simulated(monkeypatch):
+    monkeypatch.setattr(profiles.simulate, "simulate", lambda *_, **__: pytest.fail("simulated"))
+    with pytest.raises(ValueError, match="found no results"):
+        results.read("simulated", "paper")
 
 
 def text(content):
