@@ -83,20 +83,30 @@ class Units:
         found = (np.flatnonzero(there & (self.block == b)) for b in np.unique(self.block[there]))
         return [columns for columns in found if len(columns) > 1]
 
-    def arrangements(self):
-        """Count the different exchanges, as a float: it may be very large."""
+    def arrangements(self, mirrored=False):
+        """Count the different exchanges, as a float: it may be very large.
+
+        `mirrored` counts those once that a statistic cannot tell apart, since it stays the same when the two sides of
+        a class change places: a class with as many units on either side has each arrangement twice.
+        """
         ways = 1.0
         for columns in self.blocks():
             ways *= float(min(comb(len(columns), int(self.side[columns].sum())), 10**15))
+        there = self.weight != 0
+        for k in np.unique(self.label[there]) if mirrored else ():
+            blocks = [columns for columns in self.blocks() if self.label[columns[0]] == k]
+            covered = sum(map(len, blocks)) == np.sum(there & (self.label == k))
+            if blocks and covered and all(2 * self.side[columns].sum() == len(columns) for columns in blocks):
+                ways /= 2
         return ways
 
-    def outcome(self, statistic, size):
+    def outcome(self, statistic, size, mirrored=False):
         """Judge a statistic, (1 + permutations,) with the observed first, by how often an exchange reaches it."""
-        ways = self.arrangements()
+        ways = self.arrangements(mirrored)
         if ways < 2:
             return Outcome(float(size), np.nan, np.nan)
-        beyond = np.sum(statistic[1:] >= statistic[0] - 1e-12)
-        return Outcome(float(size), float((1 + beyond) / len(statistic)), max(1 / ways, 1 / len(statistic)))
+        p_value = (1 + np.sum(statistic[1:] >= statistic[0] - 1e-12)) / len(statistic)
+        return Outcome(float(size), float(p_value), max(1 / ways, 1 / len(statistic)))
 
 
 def weights_of(label, side, chosen):

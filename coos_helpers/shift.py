@@ -16,6 +16,9 @@ from sklearn.preprocessing import StandardScaler
 
 from coos_helpers.exchange import Outcome, Units, holm, rank_within
 
+#: What a test gives where there is nothing to compare.
+NOTHING = Outcome(np.nan, np.nan, np.nan)
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -87,13 +90,15 @@ def mmd_test(a, b, permutations=999, seed=0):
     Outcome : `size` is the squared discrepancy (mean over classes; Gretton et al. 2012, equation 5, on the wells'
     mean embeddings, each well's own without its diagonal) less its mean over exchanges: about 0 without a shift.
     """
+    if not np.intersect1d(a.labels, b.labels).size:
+        return NOTHING
     a, b = _evened(a, b)
     points, labels = np.concatenate([a.points, b.points]).astype(float), np.concatenate([a.labels, b.labels])
     units = Units.of(a.labels, a.wells, b.labels, b.wells)
     weights = units.exchanged(permutations, np.random.default_rng(seed))
     classes = [k for k in np.unique(labels) if units.weight[units.label == k].any()]
     squares = {k: _squared_distances(points[labels == k]) for k in classes}
-    width = np.median(np.concatenate([d[np.triu_indices(len(d), 1)] for d in squares.values()])) if classes else 1.0
+    width = np.median(np.concatenate([d[np.triu_indices(len(d), 1)] for d in squares.values()]))
     statistic = np.zeros(1 + permutations)
     for k in classes:
         kernel = np.exp(-squares[k] / (width or 1.0))
@@ -101,20 +106,25 @@ def mmd_test(a, b, permutations=999, seed=0):
         member = (units.of_cell[labels == k] == np.flatnonzero(mine)[:, None]).astype(float)
         n = member.sum(1)
         gram = member @ kernel @ member.T
-        # A well's own mean without its diagonal, so that wells with few cells do not look far from everything.
-        own = np.divide(np.diag(gram) - n, n * (n - 1), out=np.ones(len(n)), where=n > 1)
+        # A well's own mean without its diagonal, so that wells with few cells do not look far from everything; of a
+        # well with a single cell, what such a mean is in the other wells.
+        many = n > 1
+        own = np.ones(len(n))
+        own[many] = (np.diag(gram)[many] - n[many]) / (n[many] * (n[many] - 1))
+        own[~many] = own[many].mean() if many.any() else 1.0
         gram = gram / np.outer(n, n)
         np.fill_diagonal(gram, own)
         w = weights[:, mine]
         statistic += np.einsum("pu,pu->p", w @ gram, w) / len(classes)
-    return units.outcome(statistic, statistic[0] - statistic[1:].mean())
+    return units.outcome(statistic, statistic[0] - statistic[1:].mean(), mirrored=True)
 
 
 def classifier_test(a, b, permutations=999, seed=0):
     """Test whether a classifier can tell two samples apart, on wells that it has not seen (Lopez-Paz and Oquab 2017).
 
     Half of each class's wells teach a logistic regression (on the components and their squares, centred within
-    classes) from which sample a cell comes; it then names the sample of the cells of the other half.
+    classes) from which sample a cell comes; it then names the sample of the cells of the other half. A class takes
+    part if it has wells of both samples in both halves.
 
     Parameters
     ----------
@@ -123,24 +133,30 @@ def classifier_test(a, b, permutations=999, seed=0):
     Returns
     -------
     Outcome : `size` is the share of cells that are named rightly, both samples and all classes counting the same: one
-    half without a shift, 1 if no cell of the one could be of the other. NaN where a half lacks a sample.
+    half without a shift, 1 if no cell of the one could be of the other. NaN where no class takes part.
     """
+    if not np.intersect1d(a.labels, b.labels).size:
+        return NOTHING
     rng = np.random.default_rng(seed)
     a, b = _evened(a, b)
     labels = np.concatenate([a.labels, b.labels])
     units = Units.of(a.labels, a.wells, b.labels, b.wells)
     taught = units.half(rng)
-    points = np.concatenate([a.points, b.points]).astype(float)
-    for k in np.unique(labels):
-        points[labels == k] -= points[labels == k].mean(0)
-    points /= np.maximum(points.std(0), 1e-12)
-    points = np.hstack([points, points**2])
-    teaching, asking = units.restricted(taught), units.restricted(~taught)
-    if not teaching.weight.any() or not asking.weight.any():
-        return Outcome(np.nan, np.nan, np.nan)
+    halved = [np.unique(part.label[part.weight != 0]) for part in (units.restricted(taught), units.restricted(~taught))]
+    able = np.isin(units.label, np.intersect1d(*halved))
+    teaching, asking = units.restricted(taught & able), units.restricted(~taught & able)
+    if not teaching.weight.any():
+        return NOTHING
     count = np.bincount(units.of_cell, minlength=len(units.label))
     each = (np.abs(teaching.weight) / count)[units.of_cell]
     seen = each > 0
+    # Centred and scaled by the teaching wells alone: each counts the same, and those asked about have no say.
+    points = np.concatenate([a.points, b.points]).astype(float)
+    for k in np.unique(labels[seen]):
+        mine = labels == k
+        points[mine] -= np.average(points[mine], axis=0, weights=each[mine])
+    points /= np.maximum(np.sqrt(np.average(points**2, axis=0, weights=each)), 1e-12)
+    points = np.hstack([points, points**2])
     second = units.side[units.of_cell] == 1
     model = LogisticRegression(max_iter=1000).fit(points[seen], second[seen], each[seen] / each[seen].mean())
     called = np.bincount(units.of_cell, model.predict(points)) / count
@@ -161,7 +177,9 @@ def difference_test(first, second, permutations=9999, seed=0):
     -------
     Differences : the second's matrix less the first's, in fractions of the true class, with two-sided p-values. The
     statistic is the studentised difference of the wells' mean shares: its permutation test stays right where the wells
-    of one split have more cells, and so vary less, than those of the other (Chung and Romano 2013). Holm's correction
+    of one split have more cells, and so vary less, than those of the other (Chung and Romano 2013). It is studentised
+    twice, by the variance between wells and by at least that of independent cells, as few small wells may happen not to
+    vary at all; the larger p-value counts. Holm's correction
     runs over the cells of the matrix that any cell of either split fell into. What is tested is whether these wells
     differ: two plates of one day are no sample of days.
     """
@@ -183,8 +201,8 @@ def difference_test(first, second, permutations=9999, seed=0):
         before, after = (np.bincount(p.predicted[m], minlength=n_classes) / m.sum() for p, m in both)
         difference[k], smallest[k] = after - before, least
         if np.isfinite(least):
-            beyond = np.abs(statistic[1:]) >= np.abs(statistic[0]) - 1e-9
-            p_value[k] = (1 + beyond.sum(0)) / (1 + permutations)
+            beyond = [np.abs(one[1:]) >= np.abs(one[0]) - 1e-9 for one in statistic]
+            p_value[k] = np.max([(1 + one.sum(0)) / (1 + permutations) for one in beyond], axis=0)
     adjusted = np.full_like(p_value, np.nan)
     tested = used & np.isfinite(p_value)
     adjusted[tested] = holm(p_value[tested])
@@ -245,7 +263,7 @@ def _cells_exchanged(predicted, n_second, n_classes, permutations, rng):
     second = np.vstack([observed, rng.multivariate_hypergeometric(total, n_second, permutations)])
     a, b = (total - second) / (n - n_second), second / n_second
     least = max(1 / min(comb(n, n_second), 10**15), 1 / (1 + permutations))
-    return _studentised(b - a, a * (1 - a) / (n - n_second) + b * (1 - b) / n_second), least
+    return [_studentised(b - a, a * (1 - a) / (n - n_second) + b * (1 - b) / n_second)], least
 
 
 def _wells_exchanged(units, predicted, n_classes, permutations, rng):
@@ -255,19 +273,24 @@ def _wells_exchanged(units, predicted, n_classes, permutations, rng):
     """
     shares = np.zeros((len(units.label), n_classes))
     np.add.at(shares, (units.of_cell, predicted), 1)
-    shares /= shares.sum(1, keepdims=True)
+    pooled = shares.sum(0) / shares.sum()
+    cells = shares.sum(1, keepdims=True)
+    shares /= cells
     second = units.exchanged(permutations, rng) > 0
-    means, variances = [], []
+    means, variances, floors = [], [], []
     for mine in (~second, second):
         n = mine.sum(1)[:, None]
         means.append((mine @ shares) / n)
         squares = np.maximum((mine @ shares**2) / n - means[-1] ** 2, 0)
         # Of a single well no variance is known: that of the other side has to do.
         variances.append(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
+        floors.append(pooled * (1 - pooled) * (mine @ (1 / cells)) / n**2)
     variances = [np.where(np.isnan(one), other, one) for one, other in (variances, variances[::-1])]
-    ways = units.arrangements()
+    variances = [np.nan_to_num(one, nan=1.0) for one in variances]
+    floored = [np.maximum(one, floor) for one, floor in zip(variances, floors, strict=True)]
+    ways = units.arrangements(mirrored=True)
     least = max(1 / ways, 1 / (1 + permutations)) if ways > 1 else np.nan
-    return _studentised(means[1] - means[0], np.nan_to_num(sum(variances), nan=1.0)), least
+    return [_studentised(means[1] - means[0], sum(by)) for by in (variances, floored)], least
 
 
 def _studentised(difference, variance):

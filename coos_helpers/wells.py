@@ -13,21 +13,21 @@ def spread(labels, predicted, wells):
     Returns
     -------
     float, a standard deviation (fraction): the root of the variance between wells of a class less the binomial
-    variance of their cells, pooled over classes with two wells at least; 0 where chance explains it all, NaN where no
-    class has two wells.
+    variance of their cells, pooled over classes with two wells at least and not just one cell in each; 0 where chance
+    explains it all, NaN where there is no such class.
     """
     excess, weight = 0.0, 0
     for k in np.unique(labels):
         mine = labels == k
         _, well = np.unique(np.asarray(wells)[mine], return_inverse=True)
         cells = np.bincount(well)
-        if len(cells) < 2:
+        if len(cells) < 2 or cells.max() < 2:
             continue
         right = np.bincount(well, predicted[mine] == k)
         n, rate = cells.sum(), right.sum() / cells.sum()
         # The moments of a one-way layout with binary answers (Donner 1986).
         between = np.sum(cells * (right / cells - rate) ** 2) / (len(cells) - 1)
-        within = np.sum(right * (1 - right / cells)) / max(n - len(cells), 1)
+        within = np.sum(right * (1 - right / cells)) / (n - len(cells))
         size = (n - np.sum(cells**2) / n) / (len(cells) - 1)
         excess, weight = excess + (between - within) / size, weight + 1
     return float(np.sqrt(max(excess / weight, 0))) if weight else np.nan

@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from book_builder import ROOT, build
 from conftest import shared
+
+from coos_helpers import pack, profiles, results
 
 COMMAND = [sys.executable, str(ROOT / "book" / "build.py"), "--profile", "smoke"]
 
@@ -48,6 +51,14 @@ def book(tmp_path_factory):
     done = run(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, done.stdout
+
+
+def run_of(folder):
+    """Open the smoke run in a book's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COOS_BUILD", str(folder / "_build"))
+        made, release = profiles.start("simulated", "smoke")
+    return SimpleNamespace(folder=folder / "_build" / "runs" / made.name, data=made.data, profile="smoke"), release
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +140,21 @@ def test_every_figure_of_a_chapter_has_alt_text_and_names_its_data(pages):
 
 
 def test_every_table_of_a_chapter_names_its_data(pages):
-    tables = [c for page in pages.values() for c in re.findall(r"<caption>(.*?)</caption>", page.text, re.S)]
+    chapters = [page for path, page in pages.items() if path.parent.name == "notebooks"]
+    tables = [c for page in chapters for c in re.findall(r"<caption>(.*?)</caption>", page.text, re.S)]
     assert len(tables) >= 6
     ours = [caption for caption in tables if "not computed here" not in caption]  # the paper's say so
     assert len(ours) >= len(tables) - len(build.chapters())
     assert all("simulated cells, not COOS-7" in caption and "Profile: smoke" in caption for caption in ours)
+
+
+def test_the_page_on_the_paper_and_ours_says_first_what_cannot_be_compared(pages):
+    (text,) = [page.text for path, page in pages.items() if path.stem == "paper-and-ours"]
+    first = re.search(r"</h1>\s*<p>(.*?)</p>", text, re.S)[1]
+    assert first.startswith("<strong>No number of one data set can be set against a number of another")
+    assert "simulated cells, not COOS-7, profile smoke" in text and "COOS-7 (the paper)" in text
+    captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
+    assert len(captions) == 3 and "cores" in captions[2]
 
 
 def test_no_page_shows_an_error_or_a_path_of_this_machine(pages):
@@ -178,3 +199,25 @@ def test_the_pages_of_networks_name_the_network_in_every_table(book, pages):
         captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
         ours = [caption for caption in captions if "Lu et al. 2019" not in caption]
         assert len(ours) >= 4 and all(f"Network: {name}" in caption for caption in ours)
+
+
+def test_the_chapters_on_tables_build_from_a_pack(book, tmp_path):
+    file = tmp_path / "results.pack"
+    found = results.gather(*run_of(book[0]))
+    pack.write(found, file)
+    done = run(book[0], "--pack", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "05-paired-cell-inpainting: nothing changed" in done.stdout and "09-shift-laboratory: nothing" in done.stdout
+    for name in ("06-table-3", "07-confusion-matrices", "08-between-test-sets"):
+        assert f"{name}: executing" in done.stdout
+        text = (book[0] / "_build" / "html" / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+        captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
+        ours = [caption for caption in captions if "not computed here" not in caption]
+        assert ours and all("From a pack of" in caption for caption in ours)
+        assert str(tmp_path) not in text and "no cell" not in text
+
+
+def test_a_file_that_is_no_pack_is_one_clear_message(tmp_path):
+    (tmp_path / "notes.txt").write_text("not a pack")
+    done = run(tmp_path, "--pack", str(tmp_path / "notes.txt"))
+    assert done.returncode == 1 and "a file that `coos pack` wrote" in done.stderr and "Traceback" not in done.stderr
