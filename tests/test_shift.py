@@ -13,7 +13,8 @@ from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from coos_helpers.data import Split
+from coos_helpers import simulate, texture
+from coos_helpers.data import Split, open_release
 from coos_helpers.exchange import Outcome, Units
 from coos_helpers.predictions import Predictions
 from coos_helpers.shift import Sample, classifier_test, difference_test, halves, mmd_test, sketch
@@ -650,3 +651,23 @@ def test_halves_are_the_same_each_time_and_others_for_another_seed():
 def test_there_is_no_shift_between_halves():
     p_values, _ = outcomes(mmd_test, lambda rng: halves(sample(rng, 12), int(rng.integers(1 << 30))), 200)
     assert near(np.mean(p_values <= 0.2), 0.2, 200)
+
+
+def p_values(release):
+    """Test every test set against train, on Texture: of both tests, by split."""
+    features = {name: texture.features(part) for name, part in release.items()}
+    samples = sketch(features, release)
+    return {
+        name: (mmd_test(samples["train"], one).p_value, classifier_test(samples["train"], one).p_value)
+        for name, one in samples.items()
+        if name != "train"
+    }
+
+
+def test_simulated_cells_have_shifted_where_a_shift_was_simulated_and_nowhere_else(simulated, tmp_path):
+    shifted = p_values(simulated)
+    assert max(shifted["test3"] + shifted["test4"]) <= 0.01
+    assert min(shifted["test1"]) > 0.01
+    still = p_values(open_release(simulate.simulate(tmp_path, scale=0.02, seed=1, shift=0, progress=False)))
+    found = np.sort([p for both in still.values() for p in both])
+    assert found[0] > 0.01 and found[-1] > 0.3  # of eight, dependent ones
