@@ -222,14 +222,16 @@ def finish(made, key, caption):
 def collected(foreign):
     """Write the tables of the page on the paper and ours, from every run that lies here: Markdown by file name."""
     runs = collect.runs(foreign)
-    titled = [("One row of each representation.", collect.side_by_side(runs))]
+    titled = [("Balanced error (%) of one row of each representation.", collect.side_by_side(runs))]
     titled.append(("The paper's Table 3: balanced error (%) on COOS-7.", published.table3()))
     for about, table in runs:
         made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}."
         titled.append((f"Balanced error (%): {collect.title(about)}. {made}", table))
     written = []
-    for title, frame in titled:
-        styled = frame.style.hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
+    for number, (title, frame) in enumerate(titled):
+        styled = (
+            frame.style.set_uuid(f"table{number}").hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
+        )
         html = styled.set_table_attributes('class="table"').to_html()
         html = re.sub(r"<style.*?</style>\s*", "", html, flags=re.S)
         written.append(f'<div class="wide-table">\n{html}</div>\n')

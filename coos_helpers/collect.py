@@ -5,7 +5,7 @@ import pandas as pd
 from coos_helpers import predictions, published, results, store
 from coos_helpers.published import SPLITS
 
-#: One row for each representation in the first table: the paper's, of its best-known layer, and how ours is classified.
+#: One row of each representation in the first table: the paper's, of the layer with the lowest mean error over tests.
 CHOSEN = {
     "DeepLoc": ("DeepLoc", "End-to-End"),
     "Texture": ("Texture", "L1 LR"),
@@ -51,7 +51,7 @@ def side_by_side(found):
     paper = published.table3().set_index(["features", "model"])
     rows = []
     for name, (features, model) in CHOSEN.items():
-        rows.append({"representation": name, "data": "COOS-7 (the paper)", **paper.loc[(features, model)]})
+        rows.append({"representation": features, "data": "COOS-7 (the paper)", **paper.loc[(features, model)]})
         for about, table in found:
             mine = table[[results.family_of(f) == name for f in table["features"]]]
             wanted = mine[mine["model"] == ("end-to-end" if name == "DeepLoc" else "L1 LR")]

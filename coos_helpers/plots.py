@@ -127,10 +127,10 @@ def plain_numbers(axis):
     axis.set_minor_locator(NullLocator())
 
 
-def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}"):
+def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}", slanted=False):
     """Draw a matrix with its numbers written in; NaN stays white and is marked with a dash.
 
-    `form` is a format such as `{:.1f}`, or a function from a number to its text.
+    `form` is a format such as `{:.1f}`, or a function from a number to its text; `slanted` turns the columns' names.
     """
     write = form if callable(form) else form.format
     picture = ax.imshow(np.ma.masked_invalid(values), vmin=low, vmax=high, cmap=cmap, aspect="auto")
@@ -138,6 +138,8 @@ def heatmap(ax, values, rows, columns, low, high, cmap="viridis", form="{:.0f}")
     ax.set_yticks(range(len(rows)), rows)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
+    if slanted:
+        plt.setp(ax.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
     for (r, c), value in np.ndenumerate(values):
         shade = picture.cmap(picture.norm(value))[:3] if np.isfinite(value) else (1, 1, 1)
         dark = np.dot(shade, (0.3, 0.59, 0.11)) < 0.5
@@ -155,7 +157,8 @@ def signed(value):
 def frame(ax, cells):
     """Draw a frame around some cells of a `heatmap`: pairs of row and column."""
     for row, column in cells:
-        ax.add_patch(plt.Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, ec="#D55E00", lw=2))
+        for width, colour in ((3.6, "white"), (1.8, "black")):  # to be seen on any ground
+            ax.add_patch(plt.Rectangle((column - 0.44, row - 0.44), 0.88, 0.88, fill=False, ec=colour, lw=width))
 
 
 def absent(words, caption):

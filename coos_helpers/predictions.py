@@ -145,9 +145,20 @@ def intervals(predictions):
 
 
 def interval(p):
-    """Write the 95 % interval of a balanced error in percent, over wells where they are known."""
+    """Write the 95 % interval of a balanced error in percent, over wells where they are known.
+
+    A mark says that it is too narrow, as some class has a single well, which cannot be drawn anew.
+    """
     low, high = (100 * end for end in metrics.bootstrap_interval(p.labels, p.predicted, p.well))
-    return "unknown" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+    mark = " (too narrow)" if fewest_wells(p) == 1 else ""
+    return "unknown" if np.isnan(low) else f"{low:.1f} to {high:.1f}{mark}"
+
+
+def fewest_wells(p):
+    """Count the wells of the class that has the fewest in a split; None where wells are unknown."""
+    if p.well is None:
+        return None
+    return min(len(np.unique(p.well[p.labels == k])) for k in np.unique(p.labels))
 
 
 def drawn(predictions):

@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from coos_helpers import confidence, metrics, predictions, profiles, rescale, shift, store
+from coos_helpers import classifiers, confidence, metrics, predictions, profiles, rescale, shift, store
 
 #: The paper's representations in the order of its Table 3, by the first word of a representation's name.
 FAMILIES = {"deeploc": "DeepLoc", "texture": "Texture", "pci": "PCI", "vgg16": "VGG16"}
@@ -162,6 +162,12 @@ def family(by_split):
 def family_of(representation):
     """Name the representation that a name such as `pci-w0.125-conv4` belongs to: `PCI`."""
     return FAMILIES.get(representation.split("-")[0], representation)
+
+
+def title(by_split):
+    """Name a row as the tables do: `texture, L1 LR`."""
+    p = next(iter(by_split.values()))
+    return f"{p.representation}, {classifiers.NAMES.get(p.classifier, p.classifier)}"
 
 
 def firsts(found):

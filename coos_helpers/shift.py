@@ -176,10 +176,11 @@ def difference_test(first, second, permutations=9999, seed=0):
     Returns
     -------
     Differences : the second's matrix less the first's, in fractions of the true class, with two-sided p-values. The
-    statistic is the studentised difference of the wells' mean shares: its permutation test stays right where the wells
-    of one split have more cells, and so vary less, than those of the other (Chung and Romano 2013). It is studentised
-    twice, by the variance between wells and by at least that of independent cells, as few small wells may happen not to
-    vary at all; the larger p-value counts. Holm's correction
+    statistic is the difference of the wells' mean shares in units of its standard error, so that wells of one split may
+    have more cells, and vary less, than those of the other (Chung and Romano 2013). Of a rare error that does not
+    suffice: small wells mostly have none, large ones some, and they are not alike. So single cells are exchanged as
+    well, and the larger of the two p-values counts: a difference must be too large for chance between cells and for
+    chance between wells. Holm's correction
     runs over the cells of the matrix that any cell of either split fell into. What is tested is whether these wells
     differ: two plates of one day are no sample of days.
     """
@@ -193,15 +194,16 @@ def difference_test(first, second, permutations=9999, seed=0):
             continue
         predicted = np.concatenate([p.predicted[mine] for p, mine in both])
         used[k] = np.bincount(predicted, minlength=n_classes) > 0
-        if first.well is None or second.well is None:
-            statistic, least = _cells_exchanged(predicted, both[1][1].sum(), n_classes, permutations, rng)
-        else:
+        statistic, least = _cells_exchanged(predicted, both[1][1].sum(), n_classes, permutations, rng)
+        statistics = [statistic]
+        if first.well is not None and second.well is not None:
             units = Units.of(*(part for p, mine in both for part in (p.labels[mine], p.well[mine])))
             statistic, least = _wells_exchanged(units, predicted, n_classes, permutations, rng)
+            statistics.append(statistic)
         before, after = (np.bincount(p.predicted[m], minlength=n_classes) / m.sum() for p, m in both)
         difference[k], smallest[k] = after - before, least
         if np.isfinite(least):
-            beyond = [np.abs(one[1:]) >= np.abs(one[0]) - 1e-9 for one in statistic]
+            beyond = [np.abs(one[1:]) >= np.abs(one[0]) - 1e-9 for one in statistics]
             p_value[k] = np.max([(1 + one.sum(0)) / (1 + permutations) for one in beyond], axis=0)
     adjusted = np.full_like(p_value, np.nan)
     tested = used & np.isfinite(p_value)
@@ -210,19 +212,22 @@ def difference_test(first, second, permutations=9999, seed=0):
     return Differences(difference, p_value, adjusted, smallest)
 
 
-def halves(sample, seed=0):
+def halves(sample, seed=0, by="well"):
     """Cut a sample in two at random, by wells within classes (by cells where none are known): no shift between them.
 
     Parameters
     ----------
     sample : `Sample`. seed : of the cut.
+    by : `well`, or `plate` to keep the wells of a plate together; a well's name is `plate/well`.
 
     Returns
     -------
-    (Sample, Sample). A class with a single well is left out.
+    (Sample, Sample). A class with a single well (or plate) is left out.
     """
     rng = np.random.default_rng(seed)
     names = np.arange(len(sample.labels)) if sample.wells is None else sample.wells
+    if by == "plate" and sample.wells is not None:
+        names = np.array([name.rpartition("/")[0] for name in sample.wells])
     side = np.full(len(names), -1)
     for k in np.unique(sample.labels):
         mine = sample.labels == k
@@ -230,7 +235,11 @@ def halves(sample, seed=0):
         if len(wells) > 1:
             side[mine] = (rng.permutation(len(wells)) < len(wells) // 2)[well]
     return tuple(
-        Sample(sample.points[side == s], sample.labels[side == s], None if sample.wells is None else names[side == s])
+        Sample(
+            sample.points[side == s],
+            sample.labels[side == s],
+            sample.wells if sample.wells is None else sample.wells[side == s],
+        )
         for s in (0, 1)
     )
 
@@ -263,7 +272,7 @@ def _cells_exchanged(predicted, n_second, n_classes, permutations, rng):
     second = np.vstack([observed, rng.multivariate_hypergeometric(total, n_second, permutations)])
     a, b = (total - second) / (n - n_second), second / n_second
     least = max(1 / min(comb(n, n_second), 10**15), 1 / (1 + permutations))
-    return [_studentised(b - a, a * (1 - a) / (n - n_second) + b * (1 - b) / n_second)], least
+    return _studentised(b - a, a * (1 - a) / (n - n_second) + b * (1 - b) / n_second), least
 
 
 def _wells_exchanged(units, predicted, n_classes, permutations, rng):
@@ -273,24 +282,19 @@ def _wells_exchanged(units, predicted, n_classes, permutations, rng):
     """
     shares = np.zeros((len(units.label), n_classes))
     np.add.at(shares, (units.of_cell, predicted), 1)
-    pooled = shares.sum(0) / shares.sum()
-    cells = shares.sum(1, keepdims=True)
-    shares /= cells
+    shares /= shares.sum(1, keepdims=True)
     second = units.exchanged(permutations, rng) > 0
-    means, variances, floors = [], [], []
+    means, variances = [], []
     for mine in (~second, second):
         n = mine.sum(1)[:, None]
         means.append((mine @ shares) / n)
         squares = np.maximum((mine @ shares**2) / n - means[-1] ** 2, 0)
         # Of a single well no variance is known: that of the other side has to do.
         variances.append(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
-        floors.append(pooled * (1 - pooled) * (mine @ (1 / cells)) / n**2)
     variances = [np.where(np.isnan(one), other, one) for one, other in (variances, variances[::-1])]
-    variances = [np.nan_to_num(one, nan=1.0) for one in variances]
-    floored = [np.maximum(one, floor) for one, floor in zip(variances, floors, strict=True)]
     ways = units.arrangements(mirrored=True)
     least = max(1 / ways, 1 / (1 + permutations)) if ways > 1 else np.nan
-    return [_studentised(means[1] - means[0], sum(by)) for by in (variances, floored)], least
+    return _studentised(means[1] - means[0], np.nan_to_num(sum(variances), nan=1.0)), least
 
 
 def _studentised(difference, variance):

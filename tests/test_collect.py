@@ -139,9 +139,9 @@ def test_one_row_of_each_representation_stands_beside_the_papers(release, tmp_pa
         ["Texture", "COOS-7 (the paper)"],
         ["texture", real],
         ["texture", quick],
-        ["PCI", "COOS-7 (the paper)"],
+        ["PCI Conv4", "COOS-7 (the paper)"],
         ["pci-w0.125-conv3", quick],
-        ["VGG16", "COOS-7 (the paper)"],
+        ["VGG16 Conv4_2", "COOS-7 (the paper)"],
         ["vgg16-conv4_1", real],
         ["vgg16-conv4_1", quick],
     ]
@@ -156,7 +156,7 @@ def test_one_row_of_each_representation_stands_beside_the_papers(release, tmp_pa
 
 def test_without_any_run_the_paper_stands_alone():
     table = collect.side_by_side([])
-    assert table["representation"].tolist() == ["DeepLoc", "Texture", "PCI", "VGG16"]
+    assert table["representation"].tolist() == ["DeepLoc", "Texture", "PCI Conv4", "VGG16 Conv4_2"]
     assert set(table["data"]) == {"COOS-7 (the paper)"} and not table.isna().any().any()
 
 

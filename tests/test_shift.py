@@ -3,6 +3,7 @@
 Simulations have fixed seeds and bounds of four standard errors.
 """
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -373,13 +374,29 @@ def test_differences_of_nothing_have_uniform_p_values_and_rarely_any_stays_signi
     found = differences(draw, 200)
     p_values = np.concatenate([np.diag(one.p_value) for one in found])
     for level in (0.05, 0.2, 0.5):
-        assert near(np.mean(p_values <= level), level, 600)
+        share = np.mean(p_values <= level)  # of two tests the more careful one counts, so it may be less
+        assert share < level or near(share, level, 600)
+        assert share > level / 6
     assert np.mean([one.adjusted.min() <= 0.05 for one in found]) < 0.09
 
 
 def test_few_wells_of_few_cells_without_an_error_are_no_proof_of_a_difference():
     found = differences(lambda rng: (answers(rng, 8, (6, 6)), answers(rng, 24, (30, 30), name="b")), 150)
     assert np.mean([one.adjusted.min() <= 0.05 for one in found]) < 0.12
+
+
+def test_rare_errors_in_large_and_small_wells_are_no_difference():
+    """Of wells of 6 cells most have no error, of wells of 55 some have: neither is rarer there."""
+
+    def draw(rng):
+        return [
+            predictions(labels, np.where(rng.random(len(labels)) < 0.02, 2, labels), well, 3)
+            for name, n_wells, n_cells in (("a", 24, 6), ("b", 8, 55))
+            for labels in [np.repeat([0, 1], n_wells * n_cells)]
+            for well in [np.char.add(name, np.repeat(np.arange(2 * n_wells), n_cells).astype(str))]
+        ]
+
+    assert np.mean([one.adjusted[:2].min() <= 0.05 for one in differences(draw, 100)]) < 0.1
 
 
 def test_single_cells_exchanged_would_find_differences_of_nothing():
@@ -426,27 +443,16 @@ def every_exchange(first, second, label, called):
     ]
     n_first = len(np.unique(first.well[first.labels == label]))
 
-    sizes = [
-        np.sum((p.well == well) & (p.labels == label))
-        for p in (first, second)
-        for well in np.unique(p.well[p.labels == label])
-    ]
-    pooled = np.average(shares, weights=sizes)
-
-    def extreme(chosen, least):
+    def extreme(chosen):
         places = [[i for i in range(len(shares)) if (i in chosen) == inside] for inside in (True, False)]
         sides = [[shares[i] for i in some] for some in places]
         own = [np.var(side, ddof=1) / len(side) if len(side) > 1 else None for side in sides]
         noise = [one if one is not None else other for one, other in (own, own[::-1])]
-        if least:  # the variance of independent cells
-            floor = [pooled * (1 - pooled) * sum(1 / sizes[i] for i in some) / len(some) ** 2 for some in places]
-            noise = [max(pair) for pair in zip(noise, floor, strict=True)]
         gap = abs(np.mean(sides[1]) - np.mean(sides[0]))
         return 0.0 if gap < 1e-12 else gap / np.sqrt(sum(noise)) if sum(noise) > 1e-14 else np.inf
 
-    ways = list(combinations(range(len(shares)), n_first))
-    exchanges = [np.array([extreme(chosen, least) for chosen in ways]) for least in (False, True)]
-    return max(np.mean(one >= one[0] - 1e-9) for one in exchanges)
+    exchanges = np.array([extreme(chosen) for chosen in combinations(range(len(shares)), n_first)])
+    return np.mean(exchanges >= exchanges[0] - 1e-9)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -455,9 +461,10 @@ def test_p_values_are_shares_of_all_exchanges(seed, wells):
     rng = np.random.default_rng([seed, *wells])
     first, second = answers(rng, wells[0], (2, 20), 2, 0.7, 5), answers(rng, wells[1], (2, 20), 2, 0.7, 5, name="b")
     found = difference_test(first, second, 9999)
+    of_cells = difference_test(*(replace(p, well=None) for p in (first, second)), 9999)
     for label in (0, 1):
         for called in (0, 1):
-            p_value = every_exchange(first, second, label, called)
+            p_value = max(every_exchange(first, second, label, called), of_cells.p_value[label, called])
             assert near(found.p_value[label, called], min(p_value, 1 - 1e-6), 9999)
 
 

@@ -103,10 +103,12 @@ def test_small_wells_have_no_worst():
 @pytest.mark.parametrize("right", [0.5, 0.85, 0.97])
 def test_what_chance_alone_would_do_is_what_it_does_where_wells_do_not_differ(right):
     found = [wells.worst(*answers(np.random.default_rng([6, i]), right=right), seed=i) for i in range(80)]
-    assert np.mean([by_chance for *_, by_chance in found]) == pytest.approx(np.mean([f[1] for f in found]), rel=0.06)
+    beyond = np.mean([error > by_chance for _, error, _, by_chance in found])
+    assert beyond <= 0.15  # 0.05, and what 80 draws scatter
+    assert np.mean([by_chance for *_, by_chance in found]) > np.mean([error for _, error, *_ in found])
 
 
-def test_what_chance_alone_would_do_is_the_mean_of_a_slow_simulation():
+def test_what_chance_alone_would_do_is_that_of_a_slow_simulation():
     rng = np.random.default_rng(0)
     labels, predicted, well = answers(rng, 5, (4, 25), 3, 0.8)
     error = [np.mean(predicted[labels == k] != k) for k in range(3)]
@@ -115,8 +117,8 @@ def test_what_chance_alone_would_do_is_the_mean_of_a_slow_simulation():
     for _ in range(1500):
         wrong = rng.random(len(labels)) < np.take(error, labels)
         worst.append(max(wrong[well == name].mean() for name in big))
-    error_of_200_draws = np.std(worst) / np.sqrt(200)
-    assert wells.worst(labels, predicted, well)[3] == pytest.approx(np.mean(worst), abs=4.3 * error_of_200_draws)
+    low, high = np.percentile(worst, (92, 98))
+    assert low <= wells.worst(labels, predicted, well)[3] <= high
 
 
 def test_a_bad_well_is_worse_than_chance():
