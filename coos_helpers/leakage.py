@@ -96,9 +96,8 @@ def ladder(run, release, features, representation, classifier, seed=0, progress=
             for name, predicted in zip(names, guessed, strict=True):
                 made[name][rung] = (train, predicted)
         asked = [features[name] for name in tests]
-        for test, answers in zip(
-            tests, guess(classifier, settings, features["train"], train.labels, asked), strict=True
-        ):
+        answered = guess(classifier, settings, features["train"], train.labels, asked)
+        for test, answers in zip(tests, answered, strict=True):
             for name, predicted in zip(names, answers, strict=True):
                 made[name][test] = (release[test], predicted)
         bar.update()

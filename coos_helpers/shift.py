@@ -180,9 +180,8 @@ def difference_test(first, second, permutations=9999, seed=0):
     have more cells, and vary less, than those of the other (Chung and Romano 2013). Of a rare error that does not
     suffice: small wells mostly have none, large ones some, and they are not alike. So single cells are exchanged as
     well, and the larger of the two p-values counts: a difference must be too large for chance between cells and for
-    chance between wells. Holm's correction
-    runs over the cells of the matrix that any cell of either split fell into. What is tested is whether these wells
-    differ: two plates of one day are no sample of days.
+    chance between wells. Holm's correction runs over the cells of the matrix that any cell of either split fell into.
+    What is tested is whether these wells differ: two plates of one day are no sample of days.
     """
     n_classes = len(first.class_names)
     rng = np.random.default_rng(seed)
