@@ -3,6 +3,8 @@
 PYTHON  ?= python3
 DATA    ?= simulated
 PROFILE ?= quick
+# Where this copy of the book lies, if not at the address that _config.yml names.
+REPOSITORY ?=
 # A file of `coos pack`, whose results chapters 06 to 08 show.
 PACK    ?=
 
@@ -23,18 +25,19 @@ unexport PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
 
-.PHONY: book test bench notebooks lint clean help
+.PHONY: book test bench colab notebooks lint clean help
 
 help:
 	@echo "make book   execute the chapters and build the pages (DATA=$(DATA) PROFILE=$(PROFILE))"
 	@echo "make test   run the tests"
 	@echo "make bench  time kernels, simulator, training, solver and bootstrap"
+	@echo "make colab  run the committed notebooks as Colab would (fetches 10 GB of packages)"
 	@echo "make lint   check the style of the code"
 	@echo "make notebooks  write notebooks/*.ipynb from notebooks/*.md"
 	@echo "make clean  remove what was made: _build"
 
 book: .venv/installed
-	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)" --pack "$(PACK)"
+	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)" --pack "$(PACK)" --repository "$(REPOSITORY)"
 
 test: .venv/installed
 	@echo "== Testing"
@@ -46,6 +49,10 @@ bench: .venv/installed
 	@$(BIN)/python benchmarks/training.py
 	@$(BIN)/python benchmarks/l1.py
 	@$(BIN)/python benchmarks/bootstrap.py
+
+colab: .venv/installed
+	@$(BIN)/python tests/colab/run.py tests/colab/colab.txt
+	@$(BIN)/python tests/colab/run.py tests/colab/newest.txt
 
 notebooks: .venv/installed
 	@$(BIN)/python book/build.py --only-convert

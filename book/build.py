@@ -1,6 +1,6 @@
 """Convert, execute and build the book: what `make book` runs.
 
-notebooks/NN.md -> notebooks/NN.ipynb (clean, committed) -> _build/runs/RUN/notebooks/NN.ipynb (executed) -> _build/html
+notebooks/NN.md -> NN.ipynb (clean, committed; convert.py) -> _build/runs/RUN/notebooks/NN.ipynb -> _build/html
 
 Chapters with a parameter PACK read stored results, of the run or of the file that --pack names.
 
@@ -9,7 +9,6 @@ pinned packages, the modules of `coos_helpers` that it imports, or a chapter who
 front matter as `reads`). The site is built again only when a page changed.
 """
 
-import ast
 import os
 import re
 import shutil
@@ -21,26 +20,24 @@ from hashlib import blake2b
 from pathlib import Path
 
 import click
-import jupytext
 import nbformat
+import pages
 import papermill
-import yaml
-from IPython.core.inputtransformer2 import TransformerManager
+from convert import KERNELSPEC, ROOT, SOURCES_NAME, chapters, code_of, convert, notebook, repository, slug
 
-from coos_helpers import collect, pack, pretrained, profiles, published, store
-
-ROOT = Path(__file__).resolve().parent.parent
-KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+from coos_helpers import pack, pretrained, profiles, results, store
 
 
 @click.command(help=__doc__)
 @click.option("--data", default="simulated", help="simulated, or a folder with a release")
 @click.option("--profile", default="quick", type=click.Choice(list(profiles.PROFILES)))
 @click.option("--pack", "packed", default="", help="a file of `coos pack`, whose results chapters 06 to 08 show")
+@click.option("--repository", "address", default="", help="of this copy of the book, if not what _config.yml says")
 @click.option("--only-convert", is_flag=True, help="write notebooks/*.ipynb and stop")
-def main(data, profile, packed, only_convert):
+def main(data, profile, packed, address, only_convert):
     signal.signal(signal.SIGINT, stop)
     try:
+        name = slug(address, "--repository") if address else repository()
         sources = [ROOT / f"{page}.md" for page in chapters()]
         say("Converting the chapters")
         for source in sources:
@@ -55,7 +52,7 @@ def main(data, profile, packed, only_convert):
         for source in sources:
             keys[source.stem] = execute(source, run, release, keys, os.path.abspath(packed) if packed else "")
         executed = [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources]
-        index = build(executed, collected(foreign))
+        index = build(executed, pages.made_here(foreign), name)
         say("The book is ready:")
         print(index)
     except (ValueError, OSError, RuntimeError) as error:
@@ -70,67 +67,6 @@ def stop(*_):
 
 def say(text):
     print(f"== {text}", flush=True)
-
-
-def chapters():
-    """List the notebooks of the table of contents, in order."""
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [page["file"] for part in toc["parts"] for page in part["chapters"]]
-    return [page for page in pages if page.startswith("notebooks/")]
-
-
-def notebook(source):
-    """Make the clean notebook of a chapter's Markdown: no outputs, cell ids that depend on the place alone."""
-    made = jupytext.read(source)
-    reads = made.metadata.get("reads", [])
-    for number, cell in enumerate(made.cells):
-        cell.id = f"{source.stem}-{number:03d}"
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    made.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
-    if reads:
-        made.metadata["reads"] = reads
-    made.metadata["made_from"] = f"{source.name}: edit that, this file is written from it"
-    made.metadata["content"] = content(made)
-    made.nbformat, made.nbformat_minor = 4, 5
-    return made
-
-
-def content(made):
-    """Condense a notebook's cells, without outputs, into a digest."""
-    cells = [(cell.cell_type, cell.source) for cell in made.cells]
-    return blake2b(repr(cells).encode(), digest_size=8).hexdigest()
-
-
-def code_of(made, name):
-    """Join a notebook's code as plain Python, or say which cell is none."""
-    parts = []
-    for number, cell in enumerate(c for c in made.cells if c.cell_type == "code"):
-        code = TransformerManager().transform_cell(cell.source)  # %magics and !commands become calls
-        try:
-            ast.parse(code)
-        except SyntaxError as error:
-            line = cell.source.splitlines()[min(error.lineno, len(cell.source.splitlines())) - 1]
-            raise ValueError(f"{name}, code cell {number + 1}, line {error.lineno}: {error.msg}: {line}") from None
-        parts.append(code)
-    return "\n".join(parts)
-
-
-def convert(source):
-    """Write a chapter's clean `.ipynb` beside its `.md`; a copy that somebody edited is put aside, not overwritten."""
-    target = source.with_suffix(".ipynb")
-    text = nbformat.writes(notebook(source)) + "\n"
-    if target.exists():
-        if target.read_text(encoding="utf-8") == text:
-            return
-        old = nbformat.read(target, as_version=4)
-        if content(old) not in (old.metadata.get("content"), notebook(source).metadata["content"]):
-            aside = store.root() / "edited" / f"{target.stem}-{time.strftime('%Y%m%d-%H%M%S')}.ipynb"
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(target, aside)
-            print(f"   {target.name} had edits of its own, which are kept in {aside}. The source is {source.name}.")
-    target.write_text(text, encoding="utf-8")
-    print(f"   wrote {target.relative_to(ROOT)}")
 
 
 def execute(source, run, release, keys, packed=""):
@@ -176,14 +112,18 @@ def execute(source, run, release, keys, packed=""):
             f"The notebook up to there: {partial}"
         ) from error
     made = nbformat.read(partial, as_version=4)
+    seconds = time.perf_counter() - started
     if said := finish(made, key, pack.read(packed).caption if packed else profiles.caption(run, release)):
         raise RuntimeError(
             f"{source.stem} wrote to stderr, which no page should show:\n{said}\nThe notebook: {partial}"
         )
+    data = "simulated cells" if run.data == "simulated" else release["train"].source
+    made.metadata["run"] = {"data": data, "profile": run.profile, "seconds": round(seconds, 1)}
+    made.metadata["run"] |= {"made": time.strftime("%Y-%m-%d"), "machine": results.machine()}
     with store.atomic(output) as file:
         file.write(nbformat.writes(made).encode())
     partial.unlink()
-    print(f"   done in {time.perf_counter() - started:.0f} s")
+    print(f"   done in {seconds:.0f} s")
     return key
 
 
@@ -196,17 +136,16 @@ def up_to_date(made, key):
 
 
 def finish(made, key, caption):
-    """Make an executed notebook fit to be read: captions name the data, and what was only for the terminal goes.
+    """Make an executed notebook fit to be read: captions name the data, and what was only for this machine goes.
 
     Progress bars are taken out of stderr. What else stands there, such as a warning, is returned with its cell.
     """
     said = []
     made.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}, "key": key})
+    # The injected cell names folders of this machine, and whoever downloads the notebook has others.
+    made.cells = [c for c in made.cells if "injected-parameters" not in c.metadata.get("tags", [])]
     for cell in made.cells:
         cell.metadata.pop("papermill", None)
-        tags = cell.metadata.get("tags", [])
-        if "injected-parameters" in tags:
-            tags.append("remove-cell")
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 output.text = re.sub(r"\r[^\r\n]*\n?", "", output.text)
@@ -219,33 +158,22 @@ def finish(made, key, caption):
     return "\n".join(said)
 
 
-def collected(foreign):
-    """Write the tables of the page on the paper and ours, from every run that lies here: Markdown by file name."""
-    runs = collect.runs(foreign)
-    titled = [("Balanced error (%) of one row of each representation.", collect.side_by_side(runs))]
-    titled.append(("The paper's Table 3: balanced error (%) on COOS-7.", published.table3()))
-    for about, table in runs:
-        made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}."
-        titled.append((f"Balanced error (%): {collect.title(about)}. {made}", table))
-    written = []
-    for number, (title, frame) in enumerate(titled):
-        styled = (
-            frame.style.set_uuid(f"table{number}").hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
-        )
-        html = styled.set_table_attributes('class="table"').to_html()
-        html = re.sub(r"<style.*?</style>\s*", "", html, flags=re.S)
-        written.append(f'<div class="wide-table">\n{html}</div>\n')
-    return {"together.md": written[0], "each.md": "\n\n".join(written[1:])}
+def build(executed, extra, name):
+    """Stage the pages and the executed chapters, build them as HTML, and return the first page's path.
 
-
-def build(executed, tables):
-    """Stage the pages, their tables and the executed chapters, build them as HTML, and return the first page's path."""
+    Parameters
+    ----------
+    executed : paths of the executed chapters.
+    extra : what else the pages show: from a file's name to its bytes.
+    name : of the repository, as `owner/name`.
+    """
     stage, site = store.root() / "src", store.root() / "html"
     index = site / "index.html"
     stamp = store.root() / "html.key"
-    pages = [path for path in sorted((ROOT / "book").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    inputs = [*pages, *executed, ROOT / "_config.yml", ROOT / "constraints.txt"]
-    key = store.key(pages=[(path.name, blake2b(path.read_bytes()).hexdigest()) for path in inputs], tables=tables)
+    book = [path for path in sorted((ROOT / "book").rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    inputs = [*book, *executed, ROOT / "_config.yml", ROOT / "constraints.txt"]
+    digests = [(path.name, blake2b(path.read_bytes()).hexdigest()) for path in inputs]
+    key = store.key(pages=digests, extra={file: blake2b(b).hexdigest() for file, b in extra.items()}, name=name)
     if index.exists() and stamp.exists() and stamp.read_text() == key:
         say("Pages: nothing changed")
         return index
@@ -254,15 +182,18 @@ def build(executed, tables):
     made = store.root() / "jupyter-book"
     for folder in (stage, made):
         shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "book", stage / "book", ignore=shutil.ignore_patterns("build.py", "__pycache__"))
-    for name, text in tables.items():
-        (stage / "book" / "_tables").mkdir(exist_ok=True)
-        (stage / "book" / "_tables" / name).write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "book", stage / "book", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(ROOT / "book" / "_ext", stage / "book" / "_ext", dirs_exist_ok=True)
+    shutil.copy2(ROOT / "_config.yml", stage)
+    (stage / "book" / "_made").mkdir()
+    for file, content in extra.items():
+        (stage / "book" / "_made" / file).write_bytes(content)
     (stage / "notebooks").mkdir()
     for path in executed:
         shutil.copy2(path, stage / "notebooks")
+    pages.stamp(stage, name, SOURCES_NAME)
     log = store.root() / "html.log"
-    command = [Path(sys.executable).parent / "jupyter-book", "build", stage, "--config", ROOT / "_config.yml"]
+    command = [Path(sys.executable).parent / "jupyter-book", "build", stage, "--config", stage / "_config.yml"]
     command += ["--toc", ROOT / "book" / "_toc.yml", "--path-output", made, "--all", "-W", "-n", "--keep-going"]
     with open(log, "w") as file:
         done = subprocess.run(command, stdout=file, stderr=file, cwd=ROOT)

@@ -19,10 +19,12 @@ class WeightsError(RuntimeError):
 
 
 def path():
-    """Name the weights' file in torch's cache of models, which `TORCH_HOME` moves."""
+    """Name the weights' file in torch's cache of models, which `TORCH_HOME` moves; or where `make book` put it."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    home = Path(os.environ.get("TORCH_HOME") or cache / "torch").expanduser()
-    return home / "hub" / "checkpoints" / URL.rpartition("/")[2]
+    home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
+    made = Path(os.environ.get("COOS_CACHE") or "~/.cache/coos7") / "torch"  # as the Makefile moves caches there
+    named, other = (h.expanduser() / "hub" / "checkpoints" / URL.rpartition("/")[2] for h in (home, made))
+    return other if other.exists() and not named.exists() else named
 
 
 def at_hand(timeout=5):

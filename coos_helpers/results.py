@@ -76,13 +76,14 @@ def enter(run, release, chapter, table, ladders=(), features=None, seed=0):
         file.write(json.dumps(entry, indent=1).encode())
 
 
-def read(data="simulated", profile="quick", pack=""):
+def read(data="simulated", profile="quick", pack="", otherwise=None):
     """Read the results that chapters 02 to 05 entered, or those of a pack.
 
     Parameters
     ----------
     data, profile : of the run, as for `profiles.start`.
     pack : path of a file that `coos pack` wrote; the run is not looked at then.
+    otherwise : function of a run and its release that enters some results, called where there are none.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def read(data="simulated", profile="quick", pack=""):
 
     Raises
     ------
-    ValueError : nothing was entered, or the chapters' results do not belong together.
+    ValueError : nothing was entered and `otherwise` is None, or the chapters' results do not belong together.
     DataError : the pack is damaged or none.
     """
     if pack:
@@ -99,6 +100,11 @@ def read(data="simulated", profile="quick", pack=""):
         return unpack(pack)
     run = profiles.named(data, profile)
     if not _entries(run.folder):
+        if otherwise:
+            print("No results of chapters 02 to 05 here: Texture's are made first, in about a minute.", flush=True)
+            started = profiles.start(data, profile)
+            otherwise(*started)
+            return gather(*started)
         raise ValueError(
             f"found no results of data {run.data!r}, profile {run.profile!r}; expected those of one chapter at least. "
             f"Run {', '.join(CHAPTERS)} first, with the same DATA and PROFILE, or name a file of `coos pack` as PACK."
@@ -220,10 +226,20 @@ def errors_drawn(rows, split, resamples=2000):
     return 100 * metrics.resampled_errors(first.labels, predicted, first.well, resamples)
 
 
+def browsed(found, split, true, called):
+    """List the cells that the first model's matrix opens for one kind of error, the surest first: (<= 6,) indices."""
+    p = shown(found)[0][0][split]
+    if p.scores is None:
+        return np.flatnonzero((p.labels == true) & (p.predicted == called))[:6]
+    return confidence.confident_errors(p.labels, p.predicted, p.scores, true, called, 6)
+
+
 def pictured(found):
     """List the cells whose pictures the confusion matrices need: dict from split name to (n,) sorted indices."""
     rows, splits = shown(found)
-    wanted = {name: set() for name in splits}
+    kinds = range(len(found.class_names))
+    pairs = [(true, called) for true in kinds for called in kinds if true != called]
+    wanted = {name: {int(i) for pair in pairs for i in browsed(found, name, *pair)} for name in splits}
     for row in rows:
         for name in splits:
             p = row[name]
@@ -235,11 +251,16 @@ def pictured(found):
     return {name: np.array(sorted(cells), np.int64) for name, cells in wanted.items()}
 
 
-def _about(run, release, seed):
+def machine():
+    """Describe the machine in a few words: processor type, cores, GPU."""
     import torch  # here, as it loads slowly
 
-    packages = ("numpy", "scikit-learn", "torch", "torchvision", "coos-helpers")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{platform.machine()}, {os.cpu_count()} cores, {gpu}"
+
+
+def _about(run, release, seed):
+    packages = ("numpy", "scikit-learn", "torch", "torchvision", "coos-helpers")
     return {
         "data": "simulated" if run.data == "simulated" else os.path.basename(os.path.normpath(run.data)),
         "source": release["train"].source,
@@ -247,7 +268,7 @@ def _about(run, release, seed):
         "settings": run.settings,
         "seed": seed,
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {gpu}",
+        "machine": machine(),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
     }
 

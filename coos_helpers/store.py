@@ -53,7 +53,7 @@ def code_key(*modules):
     ----------
     modules : names inside the package, such as `texture` or `simulate.optics`.
     """
-    return key(code={name: path.read_text(encoding="utf-8") for name, path in sorted(closure(modules).items())})
+    return key(code={name: _source(path) for name, path in sorted(closure(modules).items())})
 
 
 def source_key(*modules):
@@ -141,6 +141,12 @@ def _file(name):
     """Find the file of a module named inside the package, or None."""
     base = PACKAGE.joinpath(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _source(path):
+    """Read a module, and the script and style of the same name that belong to it."""
+    beside = (path.with_suffix(suffix) for suffix in (".js", ".css"))
+    return "".join(file.read_text(encoding="utf-8") for file in (path, *beside) if file.is_file())
 
 
 @cache

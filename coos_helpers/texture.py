@@ -3,7 +3,7 @@
 import numpy as np
 from tqdm import tqdm
 
-from coos_helpers import rescale
+from coos_helpers import rescale, store
 from coos_helpers.haralick import FEATURES, haralick
 
 #: The paper says "5 scales" and not which. Octaves, from neighbouring pixels to a quarter of the crop: each doubles
@@ -50,6 +50,12 @@ def features(split, progress=True, rescaled=rescale.min_max):
             out[indices, -1] = correlation(images[:, 0], images[:, 1])
             bar.update(len(indices))
     return out
+
+
+def stored(split, rescaled=rescale.min_max):
+    """Give the `features` of a split, computed once and kept."""
+    key = store.key(made_by=[store.split_key(split), rescaled.__name__, store.code_key("texture")])
+    return store.array("features/texture", key, lambda: features(split, rescaled=rescaled))
 
 
 def correlation(a, b):

@@ -1,9 +1,13 @@
-"""Import book/build.py, which lies outside the package."""
+"""Import the modules of book/, which lie outside the package."""
 
-import importlib.util
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
-build = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(build)
+sys.path.insert(0, str(ROOT / "book"))
+
+import build  # noqa: E402
+import convert  # noqa: E402
+import pages  # noqa: E402
+
+__all__ = ["ROOT", "build", "convert", "pages"]

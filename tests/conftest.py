@@ -138,3 +138,22 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """Start the build, kill it in its second chapter, and start it again."""
+    from whole_book import COMMAND, run, surroundings  # here, as it needs this file
+
+    folder = tmp_path_factory.mktemp("book")
+    environment = surroundings(folder)
+    with subprocess.Popen(
+        COMMAND, env=environment, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        for line in process.stdout:
+            if "02-texture: executing" in line:
+                os.killpg(process.pid, signal.SIGKILL)
+    done = run(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout

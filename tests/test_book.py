@@ -2,55 +2,17 @@
 
 import os
 import re
-import signal
-import subprocess
-import sys
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
-from book_builder import ROOT, build
+from book_builder import ROOT, convert
 from conftest import shared
+from whole_book import run
 
 from coos_helpers import pack, profiles, results
-
-COMMAND = [sys.executable, str(ROOT / "book" / "build.py"), "--profile", "smoke"]
-
-
-def surroundings(folder):
-    """Give the environment of a build that fetches nothing: VGG16's weights are those beside the project, or none."""
-    weights = shared("torch-home")
-    home = weights if weights.is_dir() else folder / "torch"
-    nowhere = "http://127.0.0.1:9"
-    return {
-        **os.environ, "COOS_BUILD": str(folder / "_build"), "TORCH_HOME": str(home),
-        "HTTPS_PROXY": nowhere, "https_proxy": nowhere,
-    }  # fmt: skip
-
-
-def run(folder, *arguments):
-    environment = surroundings(folder)
-    return subprocess.run(
-        [*COMMAND, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900
-    )
-
-
-@pytest.fixture(scope="module")
-def book(tmp_path_factory):
-    """Start the build, kill it in its second chapter, and start it again."""
-    folder = tmp_path_factory.mktemp("book")
-    environment = surroundings(folder)
-    with subprocess.Popen(
-        COMMAND, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        start_new_session=True,
-    ) as process:  # fmt: skip
-        for line in process.stdout:
-            if "02-texture: executing" in line:
-                os.killpg(process.pid, signal.SIGKILL)
-    done = run(folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done.stdout
 
 
 def run_of(folder):
@@ -104,7 +66,7 @@ def test_it_ends_with_the_path_of_the_first_page(book):
 def test_a_second_build_does_nothing(book):
     done = run(book[0])
     assert done.returncode == 0
-    assert done.stdout.count("nothing changed") == len(build.chapters()) + 1
+    assert done.stdout.count("nothing changed") == len(convert.chapters()) + 1
     assert "executing" not in done.stdout and "Building" not in done.stdout
 
 
@@ -131,7 +93,7 @@ def test_every_figure_of_a_chapter_has_alt_text_and_names_its_data(pages):
         if path.parent.name != "notebooks":
             continue
         figures = [image for image in page.images if "_images/" in image["src"]]
-        assert len(figures) >= 4
+        assert len(figures) >= (2 if path.stem.startswith("00") else 4)
         assert all(len(image["alt"]) > 40 for image in figures)
         captions = re.findall(r'<span class="caption-text">(.*?)</span>', page.text, re.S)
         captions = [caption for caption in captions if "Fig" not in caption and len(caption) > 60]
@@ -144,7 +106,7 @@ def test_every_table_of_a_chapter_names_its_data(pages):
     tables = [c for page in chapters for c in re.findall(r"<caption>(.*?)</caption>", page.text, re.S)]
     assert len(tables) >= 6
     ours = [caption for caption in tables if "not computed here" not in caption]  # the paper's say so
-    assert len(ours) >= len(tables) - len(build.chapters())
+    assert len(ours) >= len(tables) - len(convert.chapters())
     assert all("simulated cells, not COOS-7" in caption and "Profile: smoke" in caption for caption in ours)
 
 
@@ -161,6 +123,51 @@ def test_no_page_shows_an_error_or_a_path_of_this_machine(pages):
     for path, page in pages.items():
         assert "Traceback" not in page.text, path
         assert str(ROOT.parent) not in page.text, path
+
+
+def test_a_notebook_that_can_be_downloaded_names_no_folder_of_this_machine(book):
+    sources = list((book[0] / "_build" / "html" / "_sources" / "notebooks").glob("*.ipynb"))
+    assert len(sources) == len(convert.chapters())
+    for source in sources:
+        text = source.read_text(encoding="utf-8")
+        assert str(ROOT.parent) not in text and str(book[0]) not in text and "injected-parameters" not in text
+
+
+def test_every_solution_passes_its_own_check(book):
+    for source in (book[0] / "_build" / "html" / "_sources" / "notebooks").glob("*.ipynb"):
+        cells = nbformat.read(source, as_version=4).cells
+        checks = [cell for cell in cells if "self-check" in cell.metadata.get("tags", [])]
+        assert len(checks) >= 2
+        for cell in checks:
+            assert "".join(output.get("text", "") for output in cell.outputs).startswith("Right."), cell.source
+
+
+def test_the_page_of_run_times_has_every_chapter(pages):
+    (text,) = [page.text for path, page in pages.items() if path.stem == "run-times"]
+    for chapter in convert.chapters():
+        assert re.search(rf"{chapter.split('/')[1]}</p></td>\s*<td[^>]*><p>\d+ s", text), chapter
+
+
+def test_a_copy_of_the_repository_points_at_itself(book, pages):
+    done = run(book[0], "--repository", "https://github.com/somebody/cells")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("nothing changed") == len(convert.chapters())
+    html = book[0] / "_build" / "html"
+    for path in [*html.glob("notebooks/*.html"), *html.glob("book/*.html"), *html.glob("book/*/*.html")]:
+        if path.name == "cite.html":
+            continue  # what is cited stays what it is
+        text = path.read_text(encoding="utf-8")
+        assert "coos7-book/coos7-book" not in text and "github.com/somebody/cells" in text, path
+    text = (html / "notebooks" / "02-texture.html").read_text(encoding="utf-8")
+    assert "colab.research.google.com/github/somebody/cells/blob/main/notebooks/02-texture.ipynb" in text
+    assert run(book[0]).returncode == 0
+
+
+@pytest.mark.parametrize("address", ["https://gitlab.com/a/b", "somebody/cells", "https://github.com/somebody"])
+def test_an_address_that_colab_cannot_open_is_one_clear_message(address, tmp_path):
+    done = run(tmp_path, "--repository", address)
+    assert done.returncode == 1 and "expected https://github.com/OWNER/NAME" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_chapters_open_in_colab_at_the_committed_notebook(pages):

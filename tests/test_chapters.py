@@ -1,14 +1,17 @@
 """The chapters as they are committed: clean, complete, and the same in both forms."""
 
+import json
 import re
+import sys
 
 import nbformat
 import pytest
-from book_builder import ROOT, build
+from book_builder import ROOT, convert
 
-SOURCES = [ROOT / f"{page}.md" for page in build.chapters()]
+SOURCES = [ROOT / f"{page}.md" for page in convert.chapters()]
 CELLS = 20  # lines that fit a projector
 COLUMNS = 88  # characters that fit the page's column
+SETUP = [cell.source for cell in convert.notebook(SOURCES[0]).cells if cell.cell_type == "code"][0]
 
 
 @pytest.fixture(params=SOURCES, ids=[source.stem for source in SOURCES])
@@ -17,7 +20,7 @@ def chapter(request):
 
 
 def code_cells(chapter):
-    return [cell for cell in build.notebook(chapter).cells if cell.cell_type == "code"]
+    return [cell for cell in convert.notebook(chapter).cells if cell.cell_type == "code"]
 
 
 def test_every_chapter_is_in_the_table_of_contents():
@@ -27,7 +30,7 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 def test_the_notebook_is_what_its_markdown_gives(chapter):
     committed = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
-    assert committed == build.notebook(chapter), "run `make notebooks` and commit the result"
+    assert committed == convert.notebook(chapter), "run `make notebooks` and commit the result"
     nbformat.validate(committed)
 
 
@@ -61,15 +64,93 @@ def test_every_figure_has_caption_and_alt_text(chapter):
 
 def test_text_is_plain_markdown(chapter):
     """Directives and roles would show as source text in Colab and on GitHub."""
-    for cell in build.notebook(chapter).cells:
+    for cell in convert.notebook(chapter).cells:
         if cell.cell_type == "markdown":
             assert not re.search(r"^(```|:::)\{|\{[a-z:]+\}`", cell.source, re.M), cell.source
 
 
-def test_a_chapter_opens_with_its_reader_and_closes_with_exercises(chapter):
+def test_a_chapter_opens_with_its_reader_and_closes_with_what_was_learned(chapter):
     text = chapter.read_text(encoding="utf-8")
     assert all(f"- **{word}**" in text for word in ("For", "Before", "After", "Time"))
-    assert text.index("\n## Summary") < text.index("\n## Exercises")
+    minutes = re.search(r"- \*\*Time\*\*(.*?)\n\n", text, re.S)[1]
+    assert "to read" in minutes and "to run" in minutes
+    closing = [text.index(f"\n## {title}\n") for title in ("Summary", "Quiz", "Exercises", "Read next")]
+    assert closing == sorted(closing)
+    assert re.search(r"\]\(\S+\.(ipynb|md)", text[closing[3] :]), "a link to what to read next"
+
+
+def part(chapter, title):
+    """Give the text of one of a chapter's sections."""
+    return re.search(rf"\n## {title}\n(.*?)(\n## |\Z)", chapter.read_text(encoding="utf-8"), re.S)[1]
+
+
+def test_a_summary_has_three_sentences(chapter):
+    assert len(re.findall(r"[.?!](?=\s|$)", part(chapter, "Summary").strip())) == 3
+
+
+def test_a_quiz_explains_every_answer_and_one_is_right(chapter):
+    questions = re.split(r"\n\*\*\d+\. ", part(chapter, "Quiz"))[1:]
+    assert 3 <= len(questions) <= 4
+    places = []
+    for text in questions:
+        answers = re.findall(r"<details><summary>(.+?)</summary>(.+?)</details>", text)
+        assert len(answers) >= 3 and len({said for said, _ in answers}) == len(answers), text
+        assert len(answers) == text.count("<details>")
+        right = [n for n, (_, why) in enumerate(answers) if why.startswith("Right. ")]
+        assert len(right) == 1, text
+        assert all(why.startswith(("Right. ", "No. ")) and len(why) > 30 for _, why in answers), text
+        places += right
+    assert len(set(places)) > 1, "the right answer is not always at the same place"
+
+
+def test_an_exercise_has_a_starter_a_solution_and_a_check(chapter):
+    exercises = re.split(r"\n### \d+\. ", part(chapter, "Exercises"))[1:]
+    assert 2 <= len(exercises) <= 4
+    for text in exercises:
+        starter, solution, check = re.findall(r"```\{code-cell\} ipython3\n(.*?)```", text, re.S)
+        (name,) = re.findall(r'selfcheck\.answer\(\s*"(\w+)"', check)
+        assert re.search(rf"^{name} = \.\.\.  # \S", starter, re.M) and f"`{name}`" in text
+        assert ":tags: [solution]" in solution and re.search(rf"^\s*{name}\b.*=", solution, re.M)
+        assert ":tags: [self-check]" in check and check.count("lambda") >= 2
+
+
+def test_the_set_up_cell_is_the_same_everywhere(chapter):
+    assert code_cells(chapter)[0].source == SETUP
+
+
+def test_what_only_colab_needs_is_not_run_elsewhere():
+    before = set(sys.modules)
+    exec(SETUP, {"get_ipython": None})
+    assert "google.colab" not in set(sys.modules) - before
+
+
+def test_the_student_notebook_is_the_chapter_without_its_solutions(chapter):
+    path = chapter.parent / "student" / f"{chapter.stem}.ipynb"
+    committed = nbformat.read(path, as_version=4)
+    nbformat.validate(committed)
+    assert committed == convert.student(convert.notebook(chapter)), "run `make notebooks` and commit the result"
+    assert len(committed.cells) == len(convert.notebook(chapter).cells) - len(solutions(chapter))
+    for target in re.findall(r"\]\((\.\./[^)#]+)", "\n".join(cell.source for cell in committed.cells)):
+        assert (path.parent / target).exists(), target
+
+
+def solutions(chapter):
+    return [cell for cell in code_cells(chapter) if convert.is_solution(cell)]
+
+
+def test_no_solution_leaks_into_the_student_notebook(chapter):
+    path = chapter.parent / "student" / f"{chapter.stem}.ipynb"
+    shown = path.read_text(encoding="utf-8")
+    taught = {line.strip() for cell in code_cells(chapter) if not convert.is_solution(cell) for line in lines_of(cell)}
+    assert '"solution"' not in shown
+    for cell in solutions(chapter):
+        own = [line.strip() for line in lines_of(cell) if line.strip() not in taught and len(line.strip()) > 12]
+        assert own, "a solution has lines of its own"
+        assert [line for line in own if json.dumps(line)[1:-1] in shown] == []
+
+
+def lines_of(cell):
+    return cell.source.splitlines()
 
 
 def test_what_the_readme_points_at_is_there():

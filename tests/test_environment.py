@@ -33,7 +33,14 @@ def environment():
 def conda_pins():
     """Give the pinned packages of environment.yml as they stand there."""
     lines = [line for line in environment()["dependencies"] if isinstance(line, str)]
-    return dict(line.split("=") for line in lines if not re.match(r"(python|pip)\b", line))
+    pins = dict(line.split("=") for line in lines if not re.match(r"(python|pip)\b", line))
+    return pins | dict(line.split("==") for line in conda_pip() if "==" in line)
+
+
+def conda_pip():
+    """Give the lines that conda hands to pip, which reads them as a requirements file."""
+    (lines,) = (part["pip"] for part in environment()["dependencies"] if isinstance(part, dict))
+    return lines
 
 
 def project():
@@ -79,11 +86,19 @@ def test_conda_names_are_written_as_conda_forge_writes_them(name):
     assert name != "matplotlib", "matplotlib-base leaves out a whole window toolkit"
 
 
+@pytest.mark.parametrize("line", conda_pip())
+def test_pip_can_read_what_conda_hands_it(line):
+    """A requirements file takes no option such as --no-deps on a package's line."""
+    from packaging.requirements import Requirement
+
+    assert line == "-e ." or Requirement(line)
+
+
 def test_the_conda_environment_has_pythons_of_the_project_and_the_package_itself():
     dependencies = environment()["dependencies"]
     assert f"python {project()['requires-python']}" in dependencies
     assert "pip" in dependencies
-    assert {"pip": ["--no-deps -e ."]} in dependencies
+    assert "-e ." in conda_pip()
     assert environment()["channels"][0] == "conda-forge"
 
 

@@ -421,7 +421,7 @@ def test_the_training_set_stands_in_where_there_is_no_test_set():
     assert results.tests(found) == ["train"] and results.shown(found)[1] == ["train"]
 
 
-def test_pictures_are_wanted_of_the_surest_of_the_common_errors_alone():
+def test_pictures_are_wanted_of_the_surest_cells_of_every_error_that_a_chapter_shows():
     found = made_of(PAPERS)
     wanted = results.pictured(found)
     rows, splits = results.shown(found)
@@ -431,6 +431,12 @@ def test_pictures_are_wanted_of_the_surest_of_the_common_errors_alone():
         for p in (row[name] for row in rows):
             for true, called, _ in metrics.common_errors(p.labels, p.predicted, 7):
                 expected |= set(confidence.confident_errors(p.labels, p.predicted, p.scores, true, called, 8).tolist())
+        p = rows[0][name]
+        for true, called in set(zip(p.labels.tolist(), p.predicted.tolist(), strict=True)):
+            if true != called:  # the first model's matrix opens every kind
+                some = confidence.confident_errors(p.labels, p.predicted, p.scores, true, called, 6)
+                assert results.browsed(found, name, true, called).tolist() == some.tolist()
+                expected |= set(some.tolist())
         assert wanted[name].tolist() == sorted(expected) and wanted[name].dtype == np.int64
     assert sum(map(len, wanted.values())) > 0
 

@@ -1,0 +1,90 @@
+"""Make what the pages show of the runs and of the paper: tables, the figure of the first page, addresses."""
+
+import re
+
+import matplotlib
+import nbformat
+
+from coos_helpers import collect, plots, published, store
+
+matplotlib.use("agg")
+
+#: Text that is stamped with the repository's own address.
+TEXTS = (".md", ".ipynb", ".yml")
+
+
+def made_here(foreign=None):
+    """Make the pages' tables and figures: dict from a file's name to its bytes. `foreign` are a pack's results."""
+    return {**tables(foreign), "run-times.md": run_times(), "finding.svg": finding()}
+
+
+def tables(foreign=None):
+    """Write the tables of the page on the paper and ours, from every run that lies here."""
+    runs = collect.runs(foreign)
+    titled = [("Balanced error (%) of one row of each representation.", collect.side_by_side(runs))]
+    titled.append(("The paper's Table 3: balanced error (%) on COOS-7.", published.table3()))
+    for about, table in runs:
+        made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}."
+        titled.append((f"Balanced error (%): {collect.title(about)}. {made}", table))
+    written = [html(frame, title, f"table{number}") for number, (title, frame) in enumerate(titled)]
+    return {"together.md": written[0].encode(), "each.md": "\n\n".join(written[1:]).encode()}
+
+
+def html(frame, title, name):
+    """Write a data frame as a table of a page."""
+    styled = frame.style.set_uuid(name).hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
+    text = re.sub(r"<style.*?</style>\s*", "", styled.set_table_attributes('class="table"').to_html(), flags=re.S)
+    return f'<div class="wide-table" tabindex="0" role="region" aria-label="{title.split(":")[0]}">\n{text}</div>\n'
+
+
+def run_times():
+    """Write the table of what each chapter's last execution took, in every run that lies here."""
+    rows = {}
+    for path in sorted((store.root() / "runs").glob("*/notebooks/*.ipynb")):
+        made = nbformat.read(path, as_version=4)
+        run = made.metadata.get("run")
+        if run and not path.name.endswith(".part.ipynb"):
+            about = f"{run['data']}, {run['profile']}: {run['machine']}, {run['made']}"
+            rows.setdefault(path.stem, {})[about] = f"{run['seconds']:.0f} s"
+    columns = list(dict.fromkeys(about for times in rows.values() for about in times))
+    lines = ["chapter", *columns], [":---", *["---:"] * len(columns)]
+    lines = [*lines, *([name, *(times.get(about, "–") for about in columns)] for name, times in sorted(rows.items()))]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines).encode() + b"\n"
+
+
+def finding():
+    """Draw the first page's figure, the paper's Table 3: the error of every model on every split; SVG."""
+    plots.style()
+    figure, ax = plots.plt.subplots(figsize=(5, 3.5))
+    table = published.table3()
+    families = table["features"].str.split(" ").str[0]
+    for number, family in enumerate(("Texture", "VGG16", "PCI", "DeepLoc")):
+        look = {"color": plots.COLOURS[number], "marker": plots.MARKERS[number], "ms": 4, "lw": 1.2, "alpha": 0.85}
+        rows = table.loc[families == family, published.SPLITS].to_numpy()
+        for n, row in enumerate(rows):
+            ax.plot(range(5), row, **look, label=None if n else f"{family}: {len(rows)} models")
+    ax.axvspan(2.5, 4.25, color="0.94", zorder=0)
+    ax.text(2.6, 25.8, "abroad", va="top")
+    ax.set_xticks(
+        range(5), ["train", "test1\nsame wells", "test2\nother wells", "test3\nother days", "test4\nother\nmicroscope"]
+    )
+    ax.set(ylabel="balanced error (%)", ylim=(0, 26.5), xlim=(-0.2, 4.25))
+    ax.legend(loc="upper left", fontsize=9)
+    plots.sign(figure, "Lu et al. 2019, Table 3, on COOS-7 itself.")
+    with plots.plt.rc_context({"svg.hashsalt": "finding"}):
+        file = store.root() / "finding.svg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, metadata={"Date": None, "Creator": None})
+    plots.plt.close(figure)
+    return file.read_bytes()
+
+
+def stamp(folder, ours, theirs):
+    """Write a repository's own address into the staged pages and notebooks, where the sources name another.
+
+    The page on how to cite keeps the address of what is cited.
+    """
+    for path in folder.rglob("*"):
+        if ours != theirs and path.suffix in TEXTS and path.name != "cite.md":
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace(theirs, ours), encoding="utf-8")
