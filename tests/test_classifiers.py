@@ -1,5 +1,6 @@
 """What must hold of the classifiers: the paper's protocol, nothing learned from a test split, nothing done twice."""
 
+import json
 import warnings
 
 import numpy as np
@@ -215,13 +216,13 @@ def test_the_draw_with_the_best_cross_validation_is_chosen():
 def test_draws_come_from_the_grid_and_are_the_first_of_a_longer_search(monkeypatch):
     seen = []
 
-    def score(forest, *_, **__):
-        seen.append({name: forest.get_params()[name] for name in classifiers.GRID})
-        return np.zeros(5)
+    def score(settings, *_):
+        seen.append(settings)
+        return 0.0
 
-    monkeypatch.setattr(classifiers, "cross_val_score", score)
+    monkeypatch.setattr(classifiers, "fold_score", score)
     classifiers.search(*blobs(), draws=100, progress=False)
-    assert len(seen) == 100 == len({tuple(settings.values()) for settings in seen})
+    assert len(seen) == 500 and len({tuple(settings.values()) for settings in seen}) == 100
     assert all(value in classifiers.GRID[name] for settings in seen for name, value in settings.items())
 
 
@@ -230,19 +231,24 @@ def test_a_search_that_was_stopped_goes_on_and_ends_as_if_it_had_not(build_folde
     whole = classifiers.search(features, labels, draws=4, progress=False)
     for file in (build_folder / "search").iterdir():
         file.unlink()
-    real, calls = classifiers.cross_val_score, []
+    real, settings, broken = classifiers.fold_score, [], [True]
 
-    def stopped(*args, **options):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return real(*args, **options)
+    def stopped(drawn, *args):
+        settings.append(tuple(drawn.values()))
+        if len(set(settings)) == 3 and broken[0]:
+            raise RuntimeError("the machine went down")
+        return real(drawn, *args)
 
-    monkeypatch.setattr(classifiers, "cross_val_score", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(classifiers, "fold_score", stopped)
+    with pytest.raises(RuntimeError, match="went down"):
         classifiers.search(features, labels, draws=4, progress=False)
+    (path,) = (build_folder / "search").iterdir()
+    kept = len(json.loads(path.read_text()))
+    assert 1 <= kept <= 2
+    settings.clear()
+    broken[0] = False
     again = classifiers.search(features, labels, draws=4, progress=False)
-    assert len(calls) == 2 + 1 + 2  # two draws, the one that was stopped, and only the two that were missing
+    assert len(settings) == 5 * (4 - kept), "only the draws that were missing"
     assert again[0] == whole[0]
     np.testing.assert_array_equal(again[1], whole[1])
 
@@ -250,7 +256,7 @@ def test_a_search_that_was_stopped_goes_on_and_ends_as_if_it_had_not(build_folde
 def test_a_finished_search_is_not_done_again(monkeypatch):
     features, labels = blobs(60)
     one = classifiers.search(features, labels, draws=2, progress=False)
-    monkeypatch.setattr(classifiers, "cross_val_score", lambda *_, **__: pytest.fail("searched again"))
+    monkeypatch.setattr(classifiers, "fold_score", lambda *_: pytest.fail("searched again"))
     other = classifiers.search(features, labels, draws=2, progress=False)
     assert one[0] == other[0] and one[1].tolist() == other[1].tolist()
 
@@ -321,12 +327,12 @@ def test_one_cell_a_class_cannot_be_searched():
 def test_another_search_is_not_mistaken_for_a_finished_one(monkeypatch, changed):
     features, labels = blobs(60)
     calls = []
-    monkeypatch.setattr(classifiers, "cross_val_score", lambda *_, **__: calls.append(1) or np.zeros(5))
+    monkeypatch.setattr(classifiers, "fold_score", lambda *_: calls.append(1) or 0.0)
     classifiers.search(features, labels, draws=2, seed=0, progress=False)
     other = features + (changed == "features"), np.roll(labels, changed == "labels")
     draws, seed = 2 + (changed == "draws"), int(changed == "seed")
     classifiers.search(*other, draws=draws, seed=seed, progress=False)
-    assert len(calls) == 2 + draws
+    assert len(calls) == 5 * (2 + draws)
 
 
 def test_the_search_lies_where_made_things_lie(build_folder):
