@@ -10,7 +10,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import ParameterSampler, StratifiedKFold, cross_val_score
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from coos_helpers import forest, store
 from coos_helpers.forest import RandomForest
 from coos_helpers.lasso import L1LogisticRegression
+from coos_helpers.neighbours import NearestNeighbours
 
 #: Names in files, and in tables as the paper writes them, in the paper's order.
 NAMES = {"knn": "kNN", "l1-lr": "L1 LR", "rf": "RF"}
@@ -69,7 +69,7 @@ def fit(classifier, features, labels, draws=100, seed=0, progress=True):
 
 def knn(n_train):
     """Make the k-nearest-neighbour classifier with the paper's k = 11, or every cell where there are fewer."""
-    return KNeighborsClassifier(min(11, n_train))
+    return NearestNeighbours(min(11, n_train))
 
 
 def l1_logistic_regression():

@@ -29,7 +29,7 @@ def network(weights=None):
     return model.eval().requires_grad_(False)
 
 
-def features(split, weights, channels=(0,), batch=64, device=None, progress=True):
+def features(split, weights, channels=(0,), batch=64, device=None, progress=True, layers=None):
     """Describe each cell by the maxima over space of what VGG16's 13 convolution layers answer, in one pass.
 
     Parameters
@@ -40,6 +40,7 @@ def features(split, weights, channels=(0,), batch=64, device=None, progress=True
     batch : images at once.
     device : torch device; a GPU if there is one, when None.
     progress : whether a progress bar is drawn on stderr.
+    layers : names of those that are wanted, all when None; the pass ends at the deepest.
 
     Returns
     -------
@@ -51,13 +52,17 @@ def features(split, weights, channels=(0,), batch=64, device=None, progress=True
     """
     device = devices.choose(device)
     model = network(weights).to(device, memory_format=torch.channels_last)
-    out = {layer: np.empty((len(split), width * len(channels)), np.float32) for layer, width in WIDTHS.items()}
+    wanted = [layer for layer in LAYERS if layers is None or layer in layers]
+    through = LAYERS[: LAYERS.index(wanted[-1]) + 1]
+    out = {layer: np.empty((len(split), WIDTHS[layer] * len(channels)), np.float32) for layer in wanted}
     with tqdm(total=len(split), desc=f"VGG16 of {split.name}", unit=" cells", disable=not progress) as bar:
         for indices, images in split.batches(batch):
             for number, channel in enumerate(channels):
                 pixels = rescale.to_8bit(rescale.min_max(images[:, channel]))
                 with torch.inference_mode():
-                    for layer, maxima in zip(LAYERS, _maxima(model, photograph(pixels, device)), strict=True):
+                    for layer, maxima in zip(through, _maxima(model, photograph(pixels, device)), strict=False):
+                        if layer not in out:
+                            continue
                         at = slice(number * WIDTHS[layer], (number + 1) * WIDTHS[layer])
                         out[layer][indices, at] = maxima.cpu().numpy()
             bar.update(len(indices))

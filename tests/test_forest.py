@@ -42,7 +42,9 @@ def test_one_tree_of_all_cells_and_features_is_scikit_learns(limits):
     ours = RandomForest(1, max_features=None, bootstrap=False, **limits).fit(features, labels)
     theirs = DecisionTreeClassifier(random_state=0, **limits).fit(features, labels)
     # Among cuts of the same purity each chooses its own; what the tree learns of its cells is as pure.
-    assert ours.predict_proba(features).max(1).mean() == pytest.approx(theirs.predict_proba(features).max(1).mean(), abs=0.01)
+    assert ours.predict_proba(features).max(1).mean() == pytest.approx(
+        theirs.predict_proba(features).max(1).mean(), abs=0.01
+    )
     if limits.get("max_depth", 9) == 1:
         np.testing.assert_allclose(ours.predict_proba(features), theirs.predict_proba(features), atol=1e-6)
 

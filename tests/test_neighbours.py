@@ -1,0 +1,75 @@
+"""The neighbours must be scikit-learn's, whatever is rounded on the way."""
+
+import numpy as np
+import pytest
+from sklearn import neighbors
+
+from coos_helpers import neighbours
+from coos_helpers.neighbours import NearestNeighbours, nearest
+
+
+def brute(train, queries, k):
+    """Measure every pair in double precision; of equal ones, the first."""
+    apart = np.array([np.square(train - q).sum(1) for q in queries])
+    return np.argsort(apart, axis=1, kind="stable")[:, :k]
+
+
+@pytest.mark.parametrize(
+    "n, q, d, k", [(500, 200, 20, 11), (12, 30, 3, 11), (11, 5, 2, 11), (300, 1, 512, 1), (40, 9, 1, 40)]
+)
+def test_they_are_the_nearest_in_order(n, q, d, k):
+    rng = np.random.default_rng(n)
+    train, queries = rng.normal(size=(n, d)), rng.normal(size=(q, d))
+    found = nearest(train, queries, k)
+    np.testing.assert_array_equal(found, brute(train, queries, k))
+    model = neighbors.NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
+    np.testing.assert_array_equal(found, model.kneighbors(queries, return_distance=False))
+
+
+@pytest.mark.parametrize("offset, scale", [(0, 1), (1e6, 1), (1e4, 1e-3), (0, 1e-9), (-3e8, 10)])
+def test_cells_that_single_precision_cannot_tell_apart_are_measured_in_double(offset, scale):
+    rng = np.random.default_rng(0)
+    train = offset + scale * rng.normal(size=(400, 8))
+    queries = train[:50] + 1e-3 * scale * rng.normal(size=(50, 8))
+    np.testing.assert_array_equal(nearest(train, queries, 5), brute(train, queries, 5))
+
+
+def test_one_far_cell_does_not_hide_which_of_the_others_are_near():
+    rng = np.random.default_rng(1)
+    train = rng.normal(size=(300, 6))
+    train[0] = 1e7
+    queries = rng.normal(size=(40, 6))
+    np.testing.assert_array_equal(nearest(train, queries, 7), brute(train, queries, 7))
+
+
+def test_of_cells_at_the_same_distance_the_first_is_taken():
+    train = np.repeat(np.eye(3), 50, axis=0)
+    queries = np.array([[1.0, 0, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(nearest(train, queries, 4), [[0, 1, 2, 3], [0, 1, 2, 3]])
+
+
+def test_pieces_change_nothing(monkeypatch):
+    rng = np.random.default_rng(2)
+    train, queries = rng.normal(size=(90, 4)), rng.normal(size=(33, 4))
+    whole = nearest(train, queries, 5)
+    monkeypatch.setattr(neighbours, "PIECE", 200)
+    np.testing.assert_array_equal(nearest(train, queries, 5), whole)
+
+
+def test_votes_are_scikit_learns():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 300) * 10
+    train, queries = rng.normal(size=(300, 5)) + labels[:, None] / 40, rng.normal(size=(200, 5)) + 0.4
+    ours, theirs = NearestNeighbours(11).fit(train, labels), neighbors.KNeighborsClassifier(11).fit(train, labels)
+    np.testing.assert_allclose(ours.predict_proba(queries), theirs.predict_proba(queries), atol=1e-15)
+    np.testing.assert_array_equal(ours.predict(queries), theirs.predict(queries))
+
+
+@pytest.mark.parametrize("k", [0, 6])
+def test_too_few_cells_are_named(k):
+    with pytest.raises(ValueError, match=f"found 5 training cells; expected at least k = {k}"):
+        nearest(np.zeros((5, 2)), np.zeros((1, 2)), k)
+
+
+def test_no_query_is_no_answer():
+    assert nearest(np.zeros((5, 2)), np.zeros((0, 2)), 3).shape == (0, 3)
