@@ -16,6 +16,7 @@ export IPYTHONDIR          := $(COOS_CACHE)/ipython
 export JUPYTER_CONFIG_DIR  := $(COOS_CACHE)/jupyter/config
 export JUPYTER_DATA_DIR    := $(COOS_CACHE)/jupyter/data
 export JUPYTER_RUNTIME_DIR := $(COOS_CACHE)/jupyter/runtime
+export PLAYWRIGHT_BROWSERS_PATH ?= $(HOME)/.cache/ms-playwright
 export XDG_CACHE_HOME      := $(COOS_CACHE)
 # What is installed elsewhere must not leak in.
 export PYTHONNOUSERSITE    := 1

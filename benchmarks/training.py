@@ -8,6 +8,7 @@ turns.
 import statistics
 from time import perf_counter
 
+import common
 import numpy as np
 import torch
 from torch.nn import functional
@@ -45,6 +46,7 @@ def main():
         networks[f"PCI, width {width:g}"] = (inpainting.PairedCellInpainting(width), pair, painted)
     print(f"one step, batch {BATCH}, {device}, {torch.get_num_threads()} threads; {REPEATS} repeats")
     print(f"{'':24}{'bare (s)':>10}{'whole (s)':>10}{'data handling adds (range)':>32}")
+    lines = []
     for name, (model, load, loss) in networks.items():
         model = model.to(device, memory_format=torch.channels_last)
         ready, times = load(), {"bare": [], "whole": []}
@@ -61,6 +63,14 @@ def main():
             load_times.append((perf_counter() - start) / bare)
         shown = f"{statistics.median(load_times):.1%} ({min(load_times):.1%} to {max(load_times):.1%})"
         print(f"{name:24}{bare:10.3f}{whole:10.3f}{shown:>32}")
+        if not name.endswith("width 1"):
+            continue
+        ratios = tuple(1 + x for x in (statistics.median(load_times), min(load_times), max(load_times)))
+        at, against = f"batch {BATCH}, {device}, full width", "bare forward and backward"
+        note = "a step with its data as a multiple of the bare step"
+        path = f"Training step of {name.split(',')[0]}"
+        lines.append(common.line(path, at, against, whole, ratios, "at most 1.05 x", ratios[0] <= 1.05, note))
+    common.keep("training", lines)
 
 
 if __name__ == "__main__":

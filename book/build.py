@@ -9,6 +9,7 @@ pinned packages, the modules of `coos_helpers` that it imports, or a chapter who
 front matter as `reads`). The site is built again only when a page changed.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -56,7 +57,15 @@ def main(data, profile, packed, address, only_convert):
         say("The book is ready:")
         print(index)
     except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(f"\nError: {error}")
+        sys.exit(f"\nError: {full(str(error)) or error}")
+
+
+def full(said):
+    """Say that the disk is full and what to do, if that is what an error or a log says; else nothing."""
+    if os.strerror(errno.ENOSPC) not in said:
+        return ""
+    free = shutil.disk_usage(store.root()).free / 1e9
+    return f"the disk is full: {free:.1f} GB free in {store.root()}. Make room, or name another folder as COOS_BUILD."
 
 
 def stop(*_):
@@ -75,7 +84,7 @@ def execute(source, run, release, keys, packed=""):
     known = papermill.inspect_notebook(str(source.with_suffix(".ipynb")))
     packed = packed if "PACK" in known else ""
     key = store.key(
-        chapter=source.read_text(encoding="utf-8"),
+        chapter=nbformat.writes(clean),
         run=[run.data, run.profile, run.settings],
         data={name: store.split_key(split) for name, split in release.items()},
         code=store.code_key(*store.imported(code_of(clean, source.name))),
@@ -149,6 +158,8 @@ def finish(made, key, caption):
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 output.text = re.sub(r"\r[^\r\n]*\n?", "", output.text)
+            if "text/plain" in output.get("data", {}):  # where an object lay in memory is another place each time
+                output.data["text/plain"] = re.sub(" at 0x[0-9a-f]+", "", output.data["text/plain"])
         if "outputs" in cell:
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip()]
             said += [f"in {cell.id}: {o.text.strip()}" for o in cell.outputs if o.get("name") == "stderr"]
@@ -182,16 +193,19 @@ def build(executed, extra, name):
     made = store.root() / "jupyter-book"
     for folder in (stage, made):
         shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "book", stage / "book", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    shutil.copytree(ROOT / "book" / "_ext", stage / "book" / "_ext", dirs_exist_ok=True)
-    shutil.copy2(ROOT / "_config.yml", stage)
+    for path in [*book, ROOT / "_config.yml"]:
+        if path.suffix != ".py" or "_ext" in path.parts:
+            target = stage / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)  # without its mode: the project may be read-only
     (stage / "book" / "_made").mkdir()
     for file, content in extra.items():
         (stage / "book" / "_made" / file).write_bytes(content)
     (stage / "notebooks").mkdir()
     for path in executed:
-        shutil.copy2(path, stage / "notebooks")
-    pages.stamp(stage, name, SOURCES_NAME)
+        shutil.copyfile(path, stage / "notebooks" / path.name)
+    for theirs in {SOURCES_NAME, repository()} - {name}:
+        pages.stamp(stage, name, theirs)
     log = store.root() / "html.log"
     command = [Path(sys.executable).parent / "jupyter-book", "build", stage, "--config", stage / "_config.yml"]
     command += ["--toc", ROOT / "book" / "_toc.yml", "--path-output", made, "--all", "-W", "-n", "--keep-going"]
@@ -200,6 +214,8 @@ def build(executed, extra, name):
     # One wrong way of calling jupyter-book does nothing and exits 0: the page itself is the proof.
     fresh = made / "_build" / "html"
     if done.returncode or not (fresh / "index.html").exists():
+        if said := full(log.read_text(errors="replace")):
+            raise RuntimeError(said)
         lines = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace")).splitlines()
         telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]
         raise RuntimeError("the pages could not be built:\n" + "\n".join(telling) + f"\nAll of it: {log}")

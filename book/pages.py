@@ -1,6 +1,9 @@
 """Make what the pages show of the runs and of the paper: tables, the figure of the first page, addresses."""
 
+import json
 import re
+from html import escape
+from pathlib import Path
 
 import matplotlib
 import nbformat
@@ -9,13 +12,16 @@ from coos_helpers import collect, plots, published, store
 
 matplotlib.use("agg")
 
+#: What `make bench` wrote.
+MEASURED = Path(__file__).resolve().parent.parent / "benchmarks" / "measured"
+
 #: Text that is stamped with the repository's own address.
 TEXTS = (".md", ".ipynb", ".yml")
 
 
 def made_here(foreign=None):
     """Make the pages' tables and figures: dict from a file's name to its bytes. `foreign` are a pack's results."""
-    return {**tables(foreign), "run-times.md": run_times(), "finding.svg": finding()}
+    return {**tables(foreign), "run-times.md": run_times(), **speed(), "finding.svg": finding()}
 
 
 def tables(foreign=None):
@@ -34,7 +40,8 @@ def html(frame, title, name):
     """Write a data frame as a table of a page."""
     styled = frame.style.set_uuid(name).hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
     text = re.sub(r"<style.*?</style>\s*", "", styled.set_table_attributes('class="table"').to_html(), flags=re.S)
-    return f'<div class="wide-table" tabindex="0" role="region" aria-label="{title.split(":")[0]}">\n{text}</div>\n'
+    label = escape(title.split(":")[0])
+    return f'<div class="wide-table" tabindex="0" role="region" aria-label="{label}">\n{text}</div>\n'
 
 
 def run_times():
@@ -45,11 +52,36 @@ def run_times():
         run = made.metadata.get("run")
         if run and not path.name.endswith(".part.ipynb"):
             about = f"{run['data']}, {run['profile']}: {run['machine']}, {run['made']}"
-            rows.setdefault(path.stem, {})[about] = f"{run['seconds']:.0f} s"
+            rows.setdefault(path.stem, {})[about.replace("|", "/")] = f"{run['seconds']:.0f} s"
     columns = list(dict.fromkeys(about for times in rows.values() for about in times))
-    lines = ["chapter", *columns], [":---", *["---:"] * len(columns)]
-    lines = [*lines, *([name, *(times.get(about, "–") for about in columns)] for name, times in sorted(rows.items()))]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines).encode() + b"\n"
+    rows = [[name, *(times.get(about, "–") for about in columns)] for name, times in sorted(rows.items())]
+    return markdown(["chapter", *columns], rows).encode()
+
+
+def speed(folder=MEASURED):
+    """Write the tables of the page on speed, from what `make bench` measured."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    scale = found.pop("scale", None)
+    races = [(line, one["about"]) for one in found.values() for line in one["lines"]]
+    columns = {"path": "path", "at": "at", "against": "against", "ours (s)": "ours (s)", "ratio": "ratio (range)"}
+    columns |= {"bar": "asked for", "reached": "reached", "note": ""}
+    rows = [[line[key] for key in columns] for line, _ in races]
+    machines = sorted({f"{about['machine']}; {about['made']}" for _, about in races})
+    tables = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(machines) + ".\n"}
+    stages = {}
+    for line in scale["lines"] if scale else []:
+        stages.setdefault(line["stage"], {})[line["cells"]] = f"{line['seconds']:.0f} s, {line['GiB']:.1f} GiB"
+    sizes = sorted({size for by_size in stages.values() for size in by_size})
+    rows = [[stage, *(by_size.get(size, "–") for size in sizes)] for stage, by_size in stages.items()]
+    about = f"\nMeasured on: {scale['about']['machine']}; {scale['about']['made']}.\n" if scale else ""
+    tables["scale.md"] = markdown(["stage", *(f"{size:,} cells" for size in sizes)], rows) + about
+    return {name: text.encode() for name, text in tables.items()}
+
+
+def markdown(columns, rows):
+    """Write a table in Markdown."""
+    lines = [columns, [":---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 
 
 def finding():
@@ -85,6 +117,6 @@ def stamp(folder, ours, theirs):
     The page on how to cite keeps the address of what is cited.
     """
     for path in folder.rglob("*"):
-        if ours != theirs and path.suffix in TEXTS and path.name != "cite.md":
+        if path.suffix in TEXTS and path.name != "cite.md":
             text = path.read_text(encoding="utf-8")
             path.write_text(text.replace(theirs, ours), encoding="utf-8")

@@ -113,7 +113,7 @@ def search(features, labels, draws=100, seed=0, progress=True):
     features, labels, n_folds = _with_folds(features, labels, "the random forest's search")
     ahead = drawn[len(scores) :]
     folds = _binned_folds(features, labels, n_folds, seed) if ahead else []
-    jobs = (delayed(fold_score)(settings, seed, *fold) for settings in ahead for fold in folds)
+    jobs = (delayed(fold_score)(settings, seed, fold) for settings in ahead for fold in folds)
     found = Parallel(-1, prefer="threads", return_as="generator")(jobs)
     with tqdm(total=draws, initial=len(scores), desc="random forest search", disable=not progress) as bar:
         of_draw = []
@@ -128,15 +128,17 @@ def search(features, labels, draws=100, seed=0, progress=True):
     return drawn[int(np.argmax(scores))], np.array(scores)
 
 
-def fold_score(settings, seed, bins, codes, held_out, truth):
+def fold_score(settings, seed, fold):
     """Give the balanced accuracy of a forest on the part of a fold that it did not see.
 
     Parameters
     ----------
     settings, seed : as for `random_forest`.
-    bins, held_out : (d, n) uint8 each, the fold's two parts, from `forest.binned`.
-    codes, truth : (n,) each, their classes from 0 on.
+    fold : the part that is learned, as (d, n) uint8 bins from `forest.binned` and (n,) classes from 0 on, and the
+        same of the part that is held out. One tuple, as a cluster keeps loose arrays on one worker and loses them with
+        it.
     """
+    bins, codes, held_out, truth = fold
     # Forests grow side by side, so each on one core.
     trees = random_forest(settings, seed).set_params(n_jobs=1).grow(bins, codes, int(codes.max()) + 1)
     return balanced_accuracy_score(truth, forest.votes(trees, held_out).argmax(1))

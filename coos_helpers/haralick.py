@@ -10,8 +10,6 @@ features need is drawn from those:
 - Entropies are sums of c log2 c over whole-number counts c, looked up in a table.
 """
 
-import os
-
 import numpy as np
 from joblib import Parallel, delayed
 from numba import njit
@@ -46,7 +44,7 @@ def haralick(images, distances=(1,), n_jobs=None):
     ----------
     images : (N, H, W) uint8, with 256 grey levels.
     distances : pixel offsets, each at least 1 and below min(H, W).
-    n_jobs : threads; all cores when None.
+    n_jobs : threads; all cores when None, or all of a cluster's that joblib was given.
 
     Returns
     -------
@@ -73,23 +71,20 @@ def haralick(images, distances=(1,), n_jobs=None):
             f"{min(images.shape[1:]) - 1} for images of {images.shape[1]} x {images.shape[2]} pixels."
         )
     distances = distances.astype(np.int64)
-    out = np.empty((len(images), 13 * len(distances)))
     tables = _tables(2 * images.shape[1] * images.shape[2])
     starts = range(0, len(images), CHUNK)
-    jobs = min(n_jobs or os.cpu_count(), max(len(starts), 1))
     # Small counts keep the table in the processor's cache.
     scratch = np.uint16 if images[0:1].size < 2**16 else np.uint32
+    pieces = (images[start : start + CHUNK] for start in starts)
     # Threads suffice: the kernel holds no lock of the interpreter.
-    Parallel(jobs, prefer="threads")(
-        delayed(_kernel)(
-            images[start : start + CHUNK],
-            distances,
-            *tables,
-            np.zeros(LEVELS * LEVELS, scratch),
-            out[start : start + CHUNK],
-        )
-        for start in starts
-    )
+    done = Parallel(n_jobs or -1, prefer="threads")(delayed(_piece)(p, distances, tables, scratch) for p in pieces)
+    return np.concatenate([np.empty((0, 13 * len(distances))), *done])
+
+
+def _piece(images, distances, tables, scratch):
+    """Measure a piece of images: (n, 13 * D) float64."""
+    out = np.empty((len(images), 13 * len(distances)))
+    _kernel(images, distances, *tables, np.zeros(LEVELS * LEVELS, scratch), out)
     return out
 
 

@@ -21,7 +21,11 @@ def needed(package="coos-helpers"):
 
 def held():
     """Give every installed package: dict from its name, written as `plain`, to its version."""
-    return {plain(d.metadata["Name"]): d.version for d in metadata.distributions() if d.metadata["Name"]}
+    there = {}
+    for found in metadata.distributions():
+        if found.metadata["Name"]:  # the first on the path is the one that is imported
+            there.setdefault(plain(found.metadata["Name"]), found.version)
+    return there
 
 
 def plain(name):

@@ -92,7 +92,7 @@ def confusion(name, by_split, pictures, caption):
         data[split] = entries
         common = metrics.common_errors(p.labels, p.predicted, len(classes), 1)
         still = entries[f"{common[0][0]}-{common[0][1]}"] if len(common) else None
-        tables.append(_matrix(f"{ident}-{split}", split, counts, classes, entries, still))
+        tables.append(_matrix(split, counts, classes, entries, still))
     across = 12
     empty = np.ones((SIDE, SIDE))
     tiles += [empty] * (-len(tiles) % across or (0 if tiles else across))
@@ -105,7 +105,7 @@ def confusion(name, by_split, pictures, caption):
     return _figure(ident, "confusion", body, data, _sheet(np.concatenate(rows), "JPEG"), (across, len(rows)), caption)
 
 
-def _matrix(ident, split, counts, classes, entries, still):
+def _matrix(split, counts, classes, entries, still):
     """Write one matrix as a table of buttons, with the pictures of its most common error under it."""
     heads = "".join(f'<th scope="col"><span>{escape(c)}</span></th>' for c in classes)
     rows = []
@@ -125,7 +125,8 @@ def _matrix(ident, split, counts, classes, entries, still):
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
     shown, said = "", "No errors on this test set."
     if still:
-        said = f"{still['said']}. The cells of which the model was surest:"
+        there = "The cells of which the model was surest:" if still["cells"] else "There are no pictures of them here."
+        said = f"{still['said']}. {there}"
         shown = "".join(_tile(tile, sure) for tile, sure in still["cells"])
     return f"""<section data-split="{escape(split)}" aria-label="{escape(split)}">
 <div class="coos-scroll" tabindex="0" role="region" aria-label="confusion matrix of {escape(split)}">
@@ -146,7 +147,7 @@ def _tile(tile, sure):
 def _figure(ident, kind, body, data, sheet, shape, caption):
     """Put a figure together: style, pictures, body, numbers and script."""
     style, script = (_FILES.with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".css", ".js"))
-    numbers = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    numbers = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
     return HTML(f"""<style>{style}
 #{ident} .coos-cell {{ background-image: url({sheet}); --columns: {shape[0]}; --rows: {shape[1]}; }}</style>
 <figure class="coos-figure" id="{ident}" data-kind="{kind}">{body}

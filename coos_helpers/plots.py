@@ -1,5 +1,7 @@
 """Figures and tables that more than one chapter draws, all on white and readable without colour."""
 
+from hashlib import blake2b
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
@@ -42,7 +44,8 @@ def table(frame, title, caption, formats=None):
     `formats` maps a column to a format, such as `{:.2f}`; other numbers get one decimal.
     """
     kept = {column: form for column, form in (formats or {}).items() if column in frame}
-    shown = frame.style.hide(axis="index").set_caption(f"{title} {caption}")
+    ident = blake2b(f"{title} {frame.to_json()}".encode(), digest_size=4).hexdigest()  # the same in every run
+    shown = frame.style.set_uuid(ident).hide(axis="index").set_caption(f"{title} {caption}")
     return shown.format(precision=1, na_rep="–").format(kept, na_rep="–", subset=list(kept))
 
 

@@ -17,7 +17,10 @@ def answer(name, value, *tests):
         print(f"Nothing to check yet: write your answer into `{name}` in the cell above, and run both again.")
         return
     if value is None:
-        print(f"Nothing to check: with these data `{name}` has no answer.")
+        print(
+            f"Nothing to check: `{name}` is None, which is right only where the exercise says that data may have no "
+            "answer. If these have one: does your function return something?"
+        )
         return
     for holds, expected in tests:
         try:

@@ -52,12 +52,12 @@ def test_one_tree_of_all_cells_and_features_is_scikit_learns(limits):
 def test_a_single_cut_is_the_purest_there_is():
     rng = np.random.default_rng(3)
     for _ in range(30):
-        features, labels = rng.integers(0, 12, (rng.integers(4, 60), 3)).astype(float), None
+        features = rng.integers(0, 12, (rng.integers(4, 60), 3)).astype(float)
         labels = rng.integers(0, 3, len(features))
         stump = RandomForest(1, max_features=None, max_depth=1, bootstrap=False).fit(features, labels)
         found = np.sum(stump.predict_proba(features)[np.arange(len(labels)), np.unique(labels, return_inverse=True)[1]])
 
-        def purity(side):
+        def purity(side, labels=labels):
             counts = np.bincount(labels[side], minlength=3)
             return (counts**2).sum() / max(counts.sum(), 1)
 

@@ -1,7 +1,9 @@
 """The simulated release as files: five splits in COOS-7's format, written once, kept when finished."""
 
+import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import h5py
@@ -69,6 +71,7 @@ def write_split(path, wells, seed, sizes, mark, advance=lambda cells: None, jobs
     part = path.with_name(f".{path.name}.part")
     tasks = [(well, first, min(batch, well.cells - first)) for well in wells for first in range(0, well.cells, batch)]
     try:
+        _check_room(part, sum(well.cells for well in wells))
         with h5py.File(part, "w") as file:
             sets = _create(file, wells, mark)
             row = 0
@@ -82,6 +85,13 @@ def write_split(path, wells, seed, sizes, mark, advance=lambda cells: None, jobs
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_room(path, cells):
+    """Refuse to begin what the disk cannot hold: h5py, which crashes later, must not be the one to find it full."""
+    needed = cells * (4 * 64 * 64 + 200) + 100_000  # bytes: pixels, truth, and the file's own
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
 
 
 def _create(file, wells, mark):

@@ -89,7 +89,8 @@ def run(page, folder, machine):
     setup = first.metadata.papermill.duration
     wrong = [f"{n} {before[n]} became {v}" for n, v in installed(machine).items() if before.get(n, v) != v]
     wrong += [f"the set-up cell took {setup:.0f} s"] if setup > SETUP else []
-    wrong += [line for line in said(made) if "Not yet." in line or "Warning" in line]
+    wrong += [line for line in said(made, "stdout") if line.startswith("Not yet.")]
+    wrong += [line for line in said(made, "stderr") if "Warning" in line]
     print(f"{name}: {took:.0f} s, set-up {setup:.0f} s", *wrong, sep="\n   ", flush=True)
     return not wrong
 
@@ -100,9 +101,10 @@ def installed(machine):
     return {entry["name"]: entry["version"] for entry in json.loads(listed.stdout)}
 
 
-def said(made):
-    """List the lines that the cells wrote, progress bars left out."""
-    texts = [output.get("text", "") for cell in made.cells for output in cell.get("outputs", [])]
+def said(made, stream):
+    """List the lines that the cells wrote to a stream, progress bars left out."""
+    outputs = [output for cell in made.cells for output in cell.get("outputs", [])]
+    texts = [output.text for output in outputs if output.get("name") == stream]
     return re.sub(r"\r[^\r\n]*", "", "".join(texts)).splitlines()
 
 

@@ -1,0 +1,57 @@
+"""Time the 11 nearest neighbours: ours against scikit-learn's and faiss', on features of VGG16, and compare them.
+
+python benchmarks/neighbours.py [CELLS] [QUERIES]
+"""
+
+import sys
+
+import common
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+
+from coos_helpers.neighbours import nearest
+
+K = 11
+
+
+def main(cells=41_456, queries=9_075):
+    features, _, name = common.conv4_1(cells + queries)
+    order = np.random.default_rng(0).permutation(len(features))
+    train, asked = features[order[:cells]].astype(np.float64), features[order[cells:]].astype(np.float64)
+    scaler = StandardScaler().fit(train)
+    train, asked = scaler.transform(train), scaler.transform(asked)
+    model = NearestNeighbors(n_neighbors=K).fit(train)
+    found = {}
+
+    def ours():
+        found["coos_helpers"] = nearest(train, asked, K)
+
+    def theirs():
+        found["scikit-learn"] = model.kneighbors(asked, return_distance=False)
+
+    sides = {"coos_helpers": ours, "scikit-learn": theirs}
+    try:
+        import faiss
+
+        def by_faiss():
+            index = faiss.IndexFlatL2(train.shape[1])
+            index.add(train.astype(np.float32))
+            found["faiss"] = index.search(asked.astype(np.float32), K)[1]
+
+        sides["faiss"] = by_faiss
+    except ImportError:
+        print("faiss: not installed, left out")
+    times, lines = common.race(sides), []
+    for side in list(sides)[1:]:
+        ratios = common.ratio(times[side], times["coos_helpers"])
+        same = np.mean(np.sort(found[side], 1) == np.sort(found["coos_helpers"], 1))
+        at = f"{cells:,} x 512 ({name}), {queries:,} queries"
+        bar = "2 x" if side == "scikit-learn" else ""
+        note = f"the same neighbours: {same:.3%}"
+        lines.append(common.line("kNN, k = 11", at, side, times["coos_helpers"], ratios, bar, ratios[0] >= 2, note))
+    common.keep("neighbours", lines)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

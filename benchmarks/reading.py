@@ -1,0 +1,47 @@
+"""Time reading a split in batches: in random order, as training needs it, against one read of everything.
+
+python benchmarks/reading.py [RELEASE]
+"""
+
+import sys
+import tempfile
+
+import common
+import h5py
+import numpy as np
+
+from coos_helpers import data, simulate
+
+BATCH = 4096
+
+
+def main(folder=None):
+    with tempfile.TemporaryDirectory() as made:
+        folder = folder or simulate.simulate(made, scale=0.1, seed=0)
+        split = data.open_release(folder)["train"]
+        order = np.random.default_rng(0).permutation(len(split))
+
+        def at_once():
+            with h5py.File(split.path) as file:
+                return file["data"][:]
+
+        def at_random():
+            return sum(len(split.images[np.sort(order[n : n + BATCH])]) for n in range(0, len(order), BATCH))
+
+        def in_order():
+            return sum(len(images) for _, images in split.batches())
+
+        times = common.race({"random": at_random, "in order": in_order, "at once": at_once})
+    at, against = f"{len(split):,} cells, batches of {BATCH:,}", "one h5py read of everything"
+    random, ordered = (common.ratio(times["at once"], times[side]) for side in ("random", "in order"))
+    common.keep(
+        "reading",
+        [
+            common.line("Reading in random order", at, against, times["random"], random, "0.5 x", random[0] >= 0.5),
+            common.line("Reading in order", at, against, times["in order"], ordered, "", True),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,51 @@
+"""Time VGG16's 13 layers: ours against a bare pass of the network on tensors that lie ready, and thirteen passes."""
+
+import common
+import torch
+
+from coos_helpers import data, devices, simulate, vgg16
+
+CELLS, FEW = 640, 64
+
+
+def main():
+    drawn = simulate.draw("train", CELLS)
+    places = drawn.labels, drawn.plate, drawn.well
+    split = data.Split("train", None, drawn.images, *places, data.CLASS_NAMES, "simulated")
+    device = devices.choose()
+    model = vgg16.network().to(device, memory_format=torch.channels_last)
+    ready = torch.rand(64, 3, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
+
+    def bare():
+        with torch.inference_mode():
+            for _ in range(CELLS // 64):
+                model(ready)
+
+    def thirteen():
+        with torch.inference_mode():
+            for depth in [n + 2 for n, m in enumerate(model) if isinstance(m, torch.nn.Conv2d)]:
+                model[:depth](ready[:FEW]).amax((2, 3))
+
+    def ours():
+        vgg16.features(split, None, device=device, progress=False)
+
+    bare()
+    times = common.race({"ours": ours, "bare": bare, "thirteen": thirteen})
+    thirteen_times = [seconds * CELLS / FEW for seconds in times["thirteen"]]
+    at = f"{CELLS} cells, {device}"
+    slower = common.ratio(times["ours"], times["bare"])
+    path = "VGG16, 13 layers"
+    note = "the whole extraction's time as a multiple of the bare pass"
+    common.keep(
+        "vgg16",
+        [
+            common.line(path, at, "one bare pass", times["ours"], slower, "at most 1.15 x", slower[0] <= 1.15, note),
+            common.line(
+                path, at, "thirteen passes", times["ours"], common.ratio(thirteen_times, times["ours"]), "", True
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Work on a cluster of two processes: the same results as on one machine, and none lost with a worker."""
+
+import os
+import signal
+import threading
+import time
+
+import joblib
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from coos_helpers import classifiers, forest
+from coos_helpers.haralick import haralick
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Start two worker processes on this machine, at ports that are free and without a page of their own."""
+    folder = str(tmp_path_factory.mktemp("dask"))
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, local_directory=folder
+    ) as started, Client(started) as client:  # fmt: skip
+        yield client
+
+
+def on(cluster):
+    return joblib.parallel_config("dask", wait_for_workers_timeout=60)
+
+
+def cells(n=300, d=40, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 4
+    return rng.normal(size=(n, d)) + 0.8 * rng.normal(size=(4, d))[labels], labels
+
+
+def searched(build_folder, **options):
+    for file in (build_folder / "search").glob("*"):
+        file.unlink()
+    return classifiers.search(*cells(), progress=False, **options)
+
+
+def pids(cluster):
+    return set(cluster.run(os.getpid).values())
+
+
+def test_it_has_two_processes_of_its_own(cluster):
+    assert len(pids(cluster)) == 2 and os.getpid() not in pids(cluster)
+
+
+def test_texture_is_the_same_there(cluster):
+    images = np.random.default_rng(0).integers(0, 256, (600, 20, 20)).astype(np.uint8)
+    here = haralick(images, (1, 4))
+    with on(cluster):
+        there = haralick(images, (1, 4))
+    np.testing.assert_array_equal(there, here)
+
+
+def test_the_search_is_the_same_there(cluster, build_folder):
+    best, scores = searched(build_folder, draws=3)
+    with on(cluster):
+        best_there, scores_there = searched(build_folder, draws=3)
+    assert best_there == best and scores_there.tolist() == scores.tolist()
+
+
+def test_a_forest_is_the_same_there(cluster):
+    features, labels = cells()
+    here = forest.RandomForest(12, random_state=1).fit(features, labels).predict_proba(features)
+    with on(cluster):
+        there = forest.RandomForest(12, random_state=1, n_jobs=-1).fit(features, labels).predict_proba(features)
+    np.testing.assert_array_equal(there, here)
+
+
+def test_a_worker_that_dies_takes_nothing_with_it(cluster, build_folder):
+    best, scores = searched(build_folder, draws=6)
+    before, killed = pids(cluster), []
+
+    def kill():
+        give_up = time.monotonic() + 60
+        while not list((build_folder / "search").glob("*.json")) and time.monotonic() < give_up:
+            time.sleep(0.005)
+        killed.append(min(before))
+        os.kill(killed[0], signal.SIGKILL)
+
+    for file in (build_folder / "search").glob("*"):
+        file.unlink()
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with on(cluster):
+        best_there, scores_there = classifiers.search(*cells(), draws=6, progress=False)
+    killer.join()
+    assert killed and best_there == best and scores_there.tolist() == scores.tolist()
+    assert killed[0] not in pids(cluster)
