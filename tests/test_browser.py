@@ -17,7 +17,7 @@ from playwright.sync_api import Error, sync_playwright
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 WEIGHT = 5e6  # bytes that a page may load, all in all
 #: Boxes that scroll by themselves.
-SCROLL = ".output, .wide-table, .highlight, .math, .coos-scroll, .pst-scrollable-table-container"
+SCROLL = ".figure-box, .output, .wide-table, .highlight, .math, .coos-scroll, .pst-scrollable-table-container"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 
