@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import cells, write_split
+from conftest import cells, memory_split, write_split
 
 from coos_helpers import rescale, texture
 from coos_helpers.data import Split, open_split
@@ -131,3 +131,16 @@ def test_features_of_real_cells_are_finite_and_differ(real_cells):
     values = features(split)
     assert values.shape == (len(split), 69) and np.isfinite(values).all()
     assert (values.std(0) > 0).all()
+
+
+def test_stored_features_are_the_features_and_are_computed_once(monkeypatch):
+    split = memory_split(6)
+    first = texture.stored(split)
+    np.testing.assert_array_equal(first, texture.features(split, progress=False))
+    monkeypatch.setattr(texture, "features", lambda *_, **__: pytest.fail("computed again"))
+    np.testing.assert_array_equal(texture.stored(split), first)
+
+
+def test_stored_features_of_another_rescaling_are_others():
+    split = memory_split(6)
+    assert (texture.stored(split, rescale.percentile) != texture.stored(split)).any()

@@ -181,3 +181,22 @@ def test_the_original_weights_tell_real_cells_apart(real_cells, real_weights):
     found = features(split.take(np.arange(0, len(split), len(split) // 8)[:8]), real_weights)
     for layer, values in found.items():
         assert np.isfinite(values).all() and len(np.unique(values, axis=0)) == len(values), layer
+
+
+def test_asked_for_some_layers_it_gives_those_alone_and_the_same(quick):
+    split = memory_split(5)
+    every, some = features(split), features(split, layers=("conv3_2", "conv1_1"))
+    assert list(some) == ["conv1_1", "conv3_2"]
+    for layer, values in some.items():
+        np.testing.assert_array_equal(values, every[layer])
+
+
+def test_the_pass_ends_at_the_deepest_layer_that_is_wanted(quick, untrained):
+    seen = []
+    hooks = [
+        module.register_forward_hook(lambda *_: seen.append(1)) for module in untrained if hasattr(module, "weight")
+    ]
+    features(memory_split(2), layers=("conv2_1",))
+    for hook in hooks:
+        hook.remove()
+    assert len(seen) == 3
