@@ -26,12 +26,13 @@ unexport PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
 
-.PHONY: book test bench colab notebooks lint clean help
+.PHONY: book test bench scale colab notebooks lint clean help
 
 help:
 	@echo "make book   execute the chapters and build the pages (DATA=$(DATA) PROFILE=$(PROFILE))"
 	@echo "make test   run the tests"
-	@echo "make bench  time kernels, simulator, training, solver and bootstrap"
+	@echo "make bench  time what is ours beside what you would take instead, for the page on speed (an hour)"
+	@echo "make scale  run Texture and VGG16 with all classifiers at three sizes, up to COOS-7's (an hour)"
 	@echo "make colab  run the committed notebooks as Colab would (fetches 10 GB of packages)"
 	@echo "make lint   check the style of the code"
 	@echo "make notebooks  write notebooks/*.ipynb from notebooks/*.md"
@@ -47,9 +48,16 @@ test: .venv/installed
 bench: .venv/installed
 	@$(BIN)/python benchmarks/haralick.py
 	@$(BIN)/python benchmarks/simulate.py
+	@$(BIN)/python benchmarks/reading.py
+	@$(BIN)/python benchmarks/vgg16.py
 	@$(BIN)/python benchmarks/training.py
 	@$(BIN)/python benchmarks/l1.py
+	@$(BIN)/python benchmarks/forest.py
+	@$(BIN)/python benchmarks/neighbours.py
 	@$(BIN)/python benchmarks/bootstrap.py
+
+scale: .venv/installed
+	@$(BIN)/python benchmarks/scale.py
 
 colab: .venv/installed
 	@$(BIN)/python tests/colab/run.py tests/colab/colab.txt

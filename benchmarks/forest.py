@@ -18,7 +18,7 @@ from sklearn.model_selection import ParameterSampler, StratifiedKFold
 from coos_helpers import classifiers, forest
 
 
-def main(cells=41_456, draws=10):
+def main(cells=common.CELLS, draws=10):
     features, labels, name = common.conv4_1(cells)
     learned, held = next(StratifiedKFold(5, shuffle=True, random_state=0).split(features, labels))
     settings = list(ParameterSampler(classifiers.GRID, draws, random_state=0))

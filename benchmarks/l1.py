@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from coos_helpers import lasso
 
 
-def main(cells=4000, limit=900):
+def main(cells=common.CELLS, limit=900):
     warnings.simplefilter("ignore")
     features, labels, name_of_it = common.conv4_1(cells)
     others, _, _ = common.conv4_1(2000, seed=1)

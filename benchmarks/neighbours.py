@@ -15,7 +15,7 @@ from coos_helpers.neighbours import nearest
 K = 11
 
 
-def main(cells=41_456, queries=9_075):
+def main(cells=common.CELLS, queries=9_075):
     train, _, name = common.conv4_1(cells)
     asked, _, _ = common.conv4_1(queries, seed=1)
     train, asked = train.astype(np.float64), asked.astype(np.float64)

@@ -124,8 +124,15 @@ def open_split(path):
         plate=plate,
         well=well,
         class_names=class_names,
-        source=parts["source"] or f"{path.name} (the file names no source)",
+        source=parts["source"] or _source(path.name),
     )
+
+
+def _source(name):
+    """Say where cells come from by a name: the authors' files have no source, and their licence asks for one."""
+    if name.upper().startswith("COOS7_V"):
+        return "COOS-7 (Lu et al. 2019; images CC BY-NC 4.0)"
+    return f"{name} (the file names no source)"
 
 
 def open_release(folder):

@@ -14,6 +14,8 @@ from whole_book import run
 
 from coos_helpers import pack, profiles, results
 
+INTERACTIVE = r'<figure class="coos-figure".*?</figure>'
+
 
 def run_of(folder):
     """Open the smoke run in a book's folder."""
@@ -103,7 +105,11 @@ def test_every_figure_of_a_chapter_has_alt_text_and_names_its_data(pages):
 
 def test_every_table_of_a_chapter_names_its_data(pages):
     chapters = [page for path, page in pages.items() if path.parent.name == "notebooks"]
-    tables = [c for page in chapters for c in re.findall(r"<caption>(.*?)</caption>", page.text, re.S)]
+    figures = [f for page in chapters for f in re.findall(INTERACTIVE, page.text, re.S)]
+    assert len(figures) == 2  # their tables stand above one caption for all
+    assert all("simulated cells, not COOS-7" in f.split("<figcaption>")[1] for f in figures)
+    texts = [re.sub(INTERACTIVE, "", page.text, flags=re.S) for page in chapters]
+    tables = [c for text in texts for c in re.findall(r"<caption>(.*?)</caption>", text, re.S)]
     assert len(tables) >= 6
     ours = [caption for caption in tables if "not computed here" not in caption]  # the paper's say so
     assert len(ours) >= len(tables) - len(convert.chapters())
@@ -173,9 +179,10 @@ def test_an_address_that_colab_cannot_open_is_one_clear_message(address, tmp_pat
 def test_chapters_open_in_colab_at_the_committed_notebook(pages):
     for path, page in pages.items():
         if path.parent.name == "notebooks":
-            (link,) = {url for url in page.links if "colab.research.google.com" in url}
-            assert link.endswith(f"/blob/main/notebooks/{path.stem}.ipynb")
-            assert (ROOT / "notebooks" / f"{path.stem}.ipynb").exists()
+            links = {url for url in page.links if "colab.research.google.com" in url}
+            ends = {url.partition("/blob/main/notebooks/")[2] for url in links}
+            assert ends == {f"{path.stem}.ipynb", f"student/{path.stem}.ipynb"}
+            assert all((ROOT / "notebooks" / end).exists() for end in ends)
 
 
 def test_every_chapter_runs_on_real_cells_with_five_classes_and_three_test_sets(real_cells, tmp_path):
@@ -218,7 +225,8 @@ def test_the_chapters_on_tables_build_from_a_pack(book, tmp_path):
     for name in ("06-table-3", "07-confusion-matrices", "08-between-test-sets"):
         assert f"{name}: executing" in done.stdout
         text = (book[0] / "_build" / "html" / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
-        captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
+        assert all("From a pack of" in f.split("<figcaption>")[1] for f in re.findall(INTERACTIVE, text, re.S))
+        captions = re.findall(r"<caption>(.*?)</caption>", re.sub(INTERACTIVE, "", text, flags=re.S), re.S)
         ours = [caption for caption in captions if "not computed here" not in caption]
         assert ours and all("From a pack of" in caption for caption in ours)
         assert str(tmp_path) not in text

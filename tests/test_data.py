@@ -471,3 +471,11 @@ def test_two_files_for_one_split_are_refused(tmp_path):
 def test_a_data_error_survives_pickling():
     error = DataError("a.h5", "x", "y", "Do z.")
     assert str(pickle.loads(pickle.dumps(error))) == str(error) == "a.h5: found x; expected y. Do z."
+
+
+def test_cells_of_coos_7_name_their_authors_and_licence_wherever_they_are_shown(tmp_path):
+    split = open_split(write_split(tmp_path / "COOS7_v1.1_test3.hdf5"))
+    assert split.source == "COOS-7 (Lu et al. 2019; images CC BY-NC 4.0)"
+    assert "names no source" in open_split(write_split(tmp_path / "mine_test3.hdf5")).source
+    ours = open_split(write_split(tmp_path / "COOS7_v1.1_test4.hdf5", attrs={"source": "another"}))
+    assert ours.source == "another"
