@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +13,10 @@ from time import perf_counter
 
 import numpy as np
 
-from coos_helpers import data, pretrained, results, simulate, store, vgg16
+from coos_helpers import data, results, store
 
 MEASURED = Path(__file__).parent / "measured"
 REPEATS = 5
-CELLS = 41_456  # of COOS-7's training set
 
 
 def race(sides, repeats=REPEATS):
@@ -71,22 +72,10 @@ def machine():
         return f"{platform.processor()}, {results.machine()}"
 
 
-def conv4_1(cells, seed=0):
-    """Features of VGG16's conv4_1 of simulated training cells: (cells, 512), labels, and the network's name; kept."""
-    try:
-        weights, name = pretrained.load(), "VGG16"
-    except pretrained.WeightsError:
-        weights, name = None, "VGG16 (untrained)"
-    drawn = CELLS if seed == 0 else cells  # of the first seed all, of which a benchmark takes some
-    key = store.key(cells=drawn, seed=seed, weights=pretrained.key(weights), code=store.source_key("vgg16"))
-    place = store.root() / "benchmarks" / f"{key}.npz"
-    if not place.exists():
-        made = simulate.draw("train", drawn, seed)
-        places = made.labels, made.plate, made.well
-        split = data.Split("train", None, made.images, *places, data.CLASS_NAMES, "simulated")
-        found = vgg16.features(split, weights, layers=("conv4_1",))["conv4_1"]
-        with store.atomic(place) as file:
-            np.savez(file, features=found, labels=made.labels)
-    with np.load(place) as file:
-        order = np.random.default_rng(0).permutation(drawn)[:cells]
-        return file["features"][order], file["labels"][order], name
+def conv4_1(name="train"):
+    """Give what `scale.py` makes of the full-scale simulated release: conv4_1 of a split, (N, 512), and labels."""
+    place = store.root() / "scale" / "1"
+    if not (place / f"conv4_1-{name}.npy").exists():
+        for stage in ("simulate", "conv4_1"):
+            subprocess.run([sys.executable, Path(__file__).with_name("scale.py"), "1", stage], check=True)
+    return np.load(place / f"conv4_1-{name}.npy"), data.open_release(place / "release")[name].labels

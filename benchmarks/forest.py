@@ -2,7 +2,7 @@
 
 Each draw is grown on one fold in five and judged on the rest. Where scikit-learn-intelex is installed, it runs as well.
 
-    python benchmarks/forest.py [CELLS] [DRAWS]
+    python benchmarks/forest.py [DRAWS]
 """
 
 import sys
@@ -18,8 +18,8 @@ from sklearn.model_selection import ParameterSampler, StratifiedKFold
 from coos_helpers import classifiers, forest
 
 
-def main(cells=common.CELLS, draws=10):
-    features, labels, name = common.conv4_1(cells)
+def main(draws=10):
+    features, labels = common.conv4_1()
     learned, held = next(StratifiedKFold(5, shuffle=True, random_state=0).split(features, labels))
     settings = list(ParameterSampler(classifiers.GRID, draws, random_state=0))
     classifiers.random_forest(settings[0]).set_params(n_estimators=2).fit(features[:500], labels[:500])  # compiles
@@ -54,7 +54,7 @@ def main(cells=common.CELLS, draws=10):
         times = seconds[side] / seconds["coos_helpers"]
         gap = 100 * (scores["coos_helpers"].max() - scores[side].max())
         note = f"best draw {gap:+.1f} points of balanced accuracy; the whole 100 x 5 about {whole:.0f} minutes"
-        at = f"{len(learned):,} of {cells:,} x 512 ({name}), {draws} draws on one fold of five"
+        at = f"{len(learned):,} of {len(features):,} x 512 (VGG16 conv4_1), {draws} draws on one fold of five"
         bar = "4 x" if side == "scikit-learn" else ""
         lines.append(
             common.line("Random forest search", at, side, seconds["coos_helpers"], (times,) * 3, bar, times >= 4, note)

@@ -5,7 +5,7 @@ of an hour is stopped, and its ratio is a lower bound. Prints seconds, how far t
 above the lowest that any solver reached, the share of other cells on which predictions agree with ours, and the ratio
 of the times. liblinear is far slower than the others, so each other side runs once for its once.
 
-    python benchmarks/l1.py [CELLS] [SECONDS]
+    python benchmarks/l1.py [SECONDS]
 """
 
 import multiprocessing
@@ -21,10 +21,9 @@ from sklearn.preprocessing import StandardScaler
 from coos_helpers import lasso
 
 
-def main(cells=common.CELLS, limit=900):
+def main(limit=900):
     warnings.simplefilter("ignore")
-    features, labels, name_of_it = common.conv4_1(cells)
-    others, _, _ = common.conv4_1(2000, seed=1)
+    (features, labels), (others, _) = common.conv4_1(), common.conv4_1("test1")
     scaler = StandardScaler().fit(features.astype(np.float64))
     X, held = scaler.transform(features.astype(np.float64)), scaler.transform(others.astype(np.float64))
     lasso.L1LogisticRegression().fit(X[:200], labels[:200])  # compiles
@@ -33,7 +32,7 @@ def main(cells=common.CELLS, limit=900):
     heights = {name: height(X, labels, *weights) for name, (_, weights) in found.items() if weights}
     lowest, lines, ours = min(heights.values()), [], found["coos_helpers"][0]
     said = {name: (held @ found[name][1][0].T + found[name][1][1]).argmax(1) for name in heights}
-    at = f"{cells:,} x 512 ({name_of_it} conv4_1), one class against the rest"
+    at = f"{len(X):,} x 512 (VGG16 conv4_1), one class against the rest"
     for name, (seconds, _) in list(found.items())[1:]:
         note = (
             f"not done within {limit:.0f} s, so at least this"

@@ -1,9 +1,4 @@
-"""Time the 11 nearest neighbours: ours against scikit-learn's and faiss', on features of VGG16, and compare them.
-
-python benchmarks/neighbours.py [CELLS] [QUERIES]
-"""
-
-import sys
+"""Time the 11 nearest neighbours: ours against scikit-learn's and faiss', on features of VGG16, and compare them."""
 
 import common
 import numpy as np
@@ -15,10 +10,8 @@ from coos_helpers.neighbours import nearest
 K = 11
 
 
-def main(cells=common.CELLS, queries=9_075):
-    train, _, name = common.conv4_1(cells)
-    asked, _, _ = common.conv4_1(queries, seed=1)
-    train, asked = train.astype(np.float64), asked.astype(np.float64)
+def main():
+    train, asked = (common.conv4_1(split)[0].astype(np.float64) for split in ("train", "test1"))
     scaler = StandardScaler().fit(train)
     train, asked = scaler.transform(train), scaler.transform(asked)
     model = NearestNeighbors(n_neighbors=K).fit(train)
@@ -46,7 +39,7 @@ def main(cells=common.CELLS, queries=9_075):
     for side in list(sides)[1:]:
         ratios = common.ratio(times[side], times["coos_helpers"])
         same = np.mean(np.sort(found[side], 1) == np.sort(found["coos_helpers"], 1))
-        at = f"{cells:,} x 512 ({name}), {queries:,} queries"
+        at = f"{len(train):,} x 512 (VGG16 conv4_1), {len(asked):,} queries"
         bar = "2 x" if side == "scikit-learn" else ""
         note = f"the same neighbours: {same:.3%}"
         lines.append(common.line("kNN, k = 11", at, side, times["coos_helpers"], ratios, bar, ratios[0] >= 2, note))
@@ -54,4 +47,4 @@ def main(cells=common.CELLS, queries=9_075):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

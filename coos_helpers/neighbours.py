@@ -78,9 +78,10 @@ def nearest(train, queries, k, device=None):
         found[start : start + rows] = near[np.arange(len(part))[:, None], order]
         if pool == len(train):
             continue
-        own = asked.square().sum(1).cpu().numpy()
-        reach = np.sqrt(own) + float(lengths.max()) ** 0.5
-        rounding = (train.shape[1] + 4) * np.finfo(np.float32).eps * reach**2
+        # A cell that was passed over, and is nearer than the last one found, would be no longer than `reach`.
+        own = np.square(part - middle).sum(1)
+        reach = np.sqrt(own) + np.sqrt(distances[:, -1])
+        rounding = (train.shape[1] + 4) * np.finfo(np.float32).eps * (reach**2 + 2 * np.sqrt(own) * reach)
         unsure = np.flatnonzero(distances[:, -1] + rounding >= values.max(1) + own)
         for row in unsure:
             apart = np.square(train - part[row]).sum(1)
