@@ -42,7 +42,7 @@ def test_no_answer_is_not_a_wrong_answer(capsys):
     text = said(capsys, "shares", ..., *SHARES)
     assert "write your answer into `shares`" in text
     text = said(capsys, "shares", None, *SHARES)
-    assert "`shares` is None, which is right only where" in text
+    assert "`shares` holds no answer, which is right only where" in text
 
 
 @pytest.mark.parametrize(
