@@ -18,8 +18,8 @@ def answer(name, value, *tests):
         return
     if value is None:
         print(
-            f"Nothing to check: `{name}` holds no answer, which is right only where the exercise says that data may have "
-            "none. If these have one: does your function return something?"
+            f"Nothing to check: `{name}` holds no answer, which is right only where the exercise says that data may "
+            "have none. If these have one: does your function return something?"
         )
         return
     for holds, expected in tests:
