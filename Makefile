@@ -31,8 +31,8 @@ BIN := .venv/bin
 help:
 	@echo "make book   execute the chapters and build the pages (DATA=$(DATA) PROFILE=$(PROFILE))"
 	@echo "make test   run the tests"
-	@echo "make bench  time what is ours beside what you would take instead, for the page on speed (an hour)"
-	@echo "make scale  run Texture and VGG16 with all classifiers at three sizes, up to COOS-7's (an hour)"
+	@echo "make bench  time what is ours beside what you would take instead, for the page on speed"
+	@echo "make scale  run Texture and VGG16 with all classifiers at three sizes, up to COOS-7's"
 	@echo "make colab  run the committed notebooks as Colab would (fetches 10 GB of packages)"
 	@echo "make lint   check the style of the code"
 	@echo "make notebooks  write notebooks/*.ipynb from notebooks/*.md"

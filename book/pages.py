@@ -1,5 +1,6 @@
 """Make what the pages show of the runs and of the paper: tables, the figure of the first page, addresses."""
 
+import io
 import json
 import re
 from html import escape
@@ -103,12 +104,11 @@ def finding():
     ax.set(ylabel="balanced error (%)", ylim=(0, 26.5), xlim=(-0.2, 4.25))
     ax.legend(loc="upper left", fontsize=9)
     plots.sign(figure, "Lu et al. 2019, Table 3, on COOS-7 itself.")
+    file = io.BytesIO()
     with plots.plt.rc_context({"svg.hashsalt": "finding"}):
-        file = store.root() / "finding.svg"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, metadata={"Date": None, "Creator": None})
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     plots.plt.close(figure)
-    return file.read_bytes()
+    return file.getvalue()
 
 
 def stamp(folder, ours, theirs):

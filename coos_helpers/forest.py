@@ -5,9 +5,8 @@ features drawn without replacement, no pruning, votes averaged as class shares o
 feature's values are first put into at most 256 bins with equally many training cells (as in LightGBM, Ke et al.
 2017), and cuts lie between bins. A feature with up to 256 values loses nothing.
 
-Why not a library: `benchmarks/forest.py` sets it beside scikit-learn and scikit-learn-intelex, the fastest forest
-that keeps Breiman's trees with seven classes. That one does not reach the four times that a search of 100 settings
-on two cores needs.
+Why not a library: a search of 100 settings on two cores needs a forest several times faster than scikit-learn's.
+`benchmarks/forest.py` sets this one beside it, and beside scikit-learn-intelex where that is installed.
 """
 
 import numpy as np
@@ -67,8 +66,9 @@ class RandomForest(ClassifierMixin, BaseEstimator):
         limits += (self.min_samples_split, self.min_samples_leaf, self.bootstrap)
         seeds = np.random.SeedSequence(self.random_state).generate_state(self.n_estimators)
         codes = codes.astype(np.uint8)
-        job = delayed(_tree)
-        return Parallel(self.n_jobs, prefer="threads")(job(bins, codes, n_classes, int(s), *limits) for s in seeds)
+        # In a tuple, as a cluster keeps loose arrays on one worker and loses them with it.
+        jobs = (delayed(_grown)((bins, codes), n_classes, int(seed), limits) for seed in seeds)
+        return Parallel(self.n_jobs, prefer="threads")(jobs)
 
     def predict_proba(self, features):
         """Give each class's share of the votes, (N, K) float64, columns as in `classes_`."""
@@ -112,10 +112,16 @@ def votes(trees, bins, n_jobs=None):
     """Average the class shares of the leaves that cells fall into: (N, K) float64. `bins` (d, N) uint8."""
     cells = np.ascontiguousarray(bins.T)
     parts = np.array_split(cells, max(1, len(cells) // 4096))
-    return np.concatenate(Parallel(n_jobs, prefer="threads")(delayed(_votes)(trees, part) for part in parts))
+    jobs = (delayed(_votes)((trees, part)) for part in parts)
+    return np.concatenate(Parallel(n_jobs, prefer="threads")(jobs))
 
 
-def _votes(trees, cells):
+def _grown(cells, n_classes, seed, limits):
+    return _tree(*cells, n_classes, seed, *limits)
+
+
+def _votes(given):
+    trees, cells = given
     total = np.zeros((len(cells), trees[0][-1].shape[1]))
     for tree in trees:
         _add_votes(cells, *tree, total)

@@ -76,13 +76,15 @@ def haralick(images, distances=(1,), n_jobs=None):
     # Small counts keep the table in the processor's cache.
     scratch = np.uint16 if images[0:1].size < 2**16 else np.uint32
     pieces = (images[start : start + CHUNK] for start in starts)
-    # Threads suffice: the kernel holds no lock of the interpreter.
-    done = Parallel(n_jobs or -1, prefer="threads")(delayed(_piece)(p, distances, tables, scratch) for p in pieces)
+    # Threads suffice: the kernel holds no lock of the interpreter. A cluster keeps loose arrays on one worker and loses
+    # them with it, so they go in a tuple.
+    done = Parallel(n_jobs or -1, prefer="threads")(delayed(_piece)((p, distances, *tables), scratch) for p in pieces)
     return np.concatenate([np.empty((0, 13 * len(distances))), *done])
 
 
-def _piece(images, distances, tables, scratch):
-    """Measure a piece of images: (n, 13 * D) float64."""
+def _piece(given, scratch):
+    """Measure a piece of images, given with distances and tables: (n, 13 * D) float64."""
+    images, distances, *tables = given
     out = np.empty((len(images), 13 * len(distances)))
     _kernel(images, distances, *tables, np.zeros(LEVELS * LEVELS, scratch), out)
     return out

@@ -73,23 +73,50 @@ def test_a_forest_is_the_same_there(cluster):
     np.testing.assert_array_equal(there, here)
 
 
-def test_a_worker_that_dies_takes_nothing_with_it(cluster, build_folder):
+@pytest.fixture
+def killer(cluster):
+    """Kill one worker as soon as something is true; give a function that starts it, and what it killed."""
+    threads, killed = [], []
+
+    def start(when):
+        victim = min(pids(cluster))
+
+        def kill():
+            give_up = time.monotonic() + 60
+            while not when() and time.monotonic() < give_up:
+                time.sleep(0.005)
+            os.kill(victim, signal.SIGKILL)
+            killed.append(victim)
+
+        threads.append(threading.Thread(target=kill))
+        threads[-1].start()
+        return killed
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def busy(cluster):
+    """Tell whether workers have begun."""
+    return any(cluster.processing().values())
+
+
+def test_a_worker_that_dies_takes_nothing_of_a_search_with_it(cluster, build_folder, killer):
     best, scores = searched(build_folder, draws=6)
-    before, killed = pids(cluster), []
-
-    def kill():
-        give_up = time.monotonic() + 60
-        while not list((build_folder / "search").glob("*.json")) and time.monotonic() < give_up:
-            time.sleep(0.005)
-        killed.append(min(before))
-        os.kill(killed[0], signal.SIGKILL)
-
     for file in (build_folder / "search").glob("*"):
         file.unlink()
-    killer = threading.Thread(target=kill)
-    killer.start()
+    killed = killer(lambda: list((build_folder / "search").glob("*.json")))
     with on(cluster):
         best_there, scores_there = classifiers.search(*cells(), draws=6, progress=False)
-    killer.join()
-    assert killed and best_there == best and scores_there.tolist() == scores.tolist()
-    assert killed[0] not in pids(cluster)
+    assert best_there == best and scores_there.tolist() == scores.tolist()
+    assert killed and killed[0] not in pids(cluster)
+
+
+def test_a_worker_that_dies_takes_nothing_of_an_extraction_with_it(cluster, killer):
+    images = np.random.default_rng(0).integers(0, 256, (12_000, 64, 64)).astype(np.uint8)
+    killed = killer(lambda: busy(cluster))
+    with on(cluster):
+        there = haralick(images, (1, 4))
+    np.testing.assert_array_equal(there, haralick(images, (1, 4)))
+    assert killed and killed[0] not in pids(cluster)
