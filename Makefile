@@ -45,16 +45,11 @@ test: .venv/installed
 	@echo "== Testing"
 	@$(BIN)/python -m pytest
 
+BENCHMARKS := haralick texture simulate reading vgg16 training l1 forest neighbours bootstrap book
+
 bench: .venv/installed
-	@$(BIN)/python benchmarks/haralick.py
-	@$(BIN)/python benchmarks/simulate.py
-	@$(BIN)/python benchmarks/reading.py
-	@$(BIN)/python benchmarks/vgg16.py
-	@$(BIN)/python benchmarks/training.py
-	@$(BIN)/python benchmarks/l1.py
-	@$(BIN)/python benchmarks/forest.py
-	@$(BIN)/python benchmarks/neighbours.py
-	@$(BIN)/python benchmarks/bootstrap.py
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@$(BIN)/python benchmarks/table.py
 
 scale: .venv/installed
 	@$(BIN)/python benchmarks/scale.py

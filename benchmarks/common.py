@@ -42,10 +42,11 @@ def line(path, at, against, seconds, ratios, bar, reached, note=""):
     Parameters
     ----------
     path : what is timed. at : on how much. against : what you would take instead.
-    seconds : ours. ratios : from `ratio`. bar : in words. reached : whether. note : in a few words.
+    seconds : ours. ratios : from `ratio`; None where there is nothing to divide by.
+    bar : in words. reached : whether. note : in a few words.
     """
-    median, low, high = ratios
-    shown = f"{median:.3g}" if low == high else f"{median:.3g} ({low:.3g} to {high:.3g})"
+    median, low, high = ratios or (None,) * 3
+    shown = f"{median:.3g} ({low:.3g} to {high:.3g})" if low != high else f"{median:.3g}" if ratios else "–"
     made = {"path": path, "at": at, "against": against, "ours (s)": f"{statistics.median(np.atleast_1d(seconds)):.3g}"}
     made |= {"ratio": shown, "bar": bar, "reached": ("yes" if reached else "no") if bar else "", "note": note}
     print("; ".join(f"{key}: {value}" for key, value in made.items() if value), flush=True)

@@ -1,0 +1,47 @@
+"""Time the whole extraction of Texture, from a file to 69 features a cell, against the sum of its parts, in one run.
+
+The parts are: reading, the rescaling to 8 bits, Haralick's features, the three moments and the correlation. Each goes
+over the same cells by itself, with what it needs ready in memory.
+
+    python benchmarks/texture.py [RELEASE]
+"""
+
+import sys
+import tempfile
+
+import common
+import numpy as np
+
+from coos_helpers import data, rescale, simulate, texture
+from coos_helpers.haralick import haralick
+
+
+def main(folder=None):
+    with tempfile.TemporaryDirectory() as made:
+        split = data.open_release(folder or simulate.simulate(made, scale=0.1, seed=0))["train"]
+        pieces = [images for _, images in split.batches()]
+        units = [rescale.min_max(images[:, 0]) for images in pieces]
+        grey = [rescale.to_8bit(unit) for unit in units]
+
+        def moments():
+            for unit in units:
+                pixels = unit.reshape(len(unit), -1).astype(np.float64)
+                pixels.mean(1), pixels.sum(1), pixels.std(1)
+
+        parts = {
+            "reading": lambda: sum(len(images) for _, images in split.batches()),
+            "rescaling": lambda: [rescale.to_8bit(rescale.min_max(images[:, 0])) for images in pieces],
+            "Haralick": lambda: [haralick(images, texture.DISTANCES) for images in grey],
+            "moments": moments,
+            "correlation": lambda: [texture.correlation(images[:, 0], images[:, 1]) for images in pieces],
+        }
+        times = common.race(parts | {"whole": lambda: texture.features(split, progress=False)})
+    together = [sum(spent) for spent in zip(*(times[part] for part in parts), strict=True)]
+    shares = ", ".join(f"{part} {np.median(times[part]) / np.median(together):.0%}" for part in parts)
+    at, note = f"{len(split):,} cells", f"the whole as a multiple of the sum, of which {shares}"
+    shown = at, "the sum of its parts", times["whole"], common.ratio(times["whole"], together)
+    common.keep("texture", [common.line("Whole Texture extraction", *shown, "", True, note)])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
