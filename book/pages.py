@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import nbformat
+import numpy as np
 
 from coos_helpers import collect, plots, published, store
 
@@ -71,12 +72,24 @@ def speed(folder=MEASURED):
     tables = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(machines) + ".\n"}
     stages = {}
     for line in scale["lines"] if scale else []:
-        stages.setdefault(line["stage"], {})[line["cells"]] = f"{line['seconds']:.0f} s, {line['GiB']:.1f} GiB"
+        stages.setdefault(line["stage"], {})[line["cells"]] = line
     sizes = sorted({size for by_size in stages.values() for size in by_size})
-    rows = [[stage, *(by_size.get(size, "–") for size in sizes)] for stage, by_size in stages.items()]
+    rows = []
+    for stage, by_size in stages.items():
+        took = [f"{by_size[n]['seconds']:.0f} s, {by_size[n]['GiB']:.1f} GiB" if n in by_size else "–" for n in sizes]
+        rows.append([stage, *took, power([(n, line["seconds"]) for n, line in by_size.items()])])
     about = f"\nMeasured on: {scale['about']['machine']}; {scale['about']['made']}.\n" if scale else ""
-    tables["scale.md"] = markdown(["stage", *(f"{size:,} cells" for size in sizes)], rows) + about
+    columns = ["stage", *(f"{size:,} cells" for size in sizes), "grows as"]
+    tables["scale.md"] = markdown(columns, rows) + about
     return {name: text.encode() for name, text in tables.items()}
+
+
+def power(points):
+    """Say with which power of the number of cells a time grows, from (cells, seconds) at two sizes or more."""
+    if len(points) < 2:
+        return "–"
+    cells, seconds = np.log(np.array(points, np.float64)).T
+    return f"cells<sup>{np.polyfit(cells, seconds, 1)[0]:.2f}</sup>"
 
 
 def markdown(columns, rows):
@@ -97,7 +110,7 @@ def finding():
         for n, row in enumerate(rows):
             ax.plot(range(5), row, **look, label=None if n else f"{family}: {len(rows)} models")
     ax.axvspan(2.5, 4.25, color="0.94", zorder=0)
-    ax.text(2.6, 25.8, "abroad", va="top")
+    ax.text(2.6, 25.8, "other experiments", va="top")
     ax.set_xticks(
         range(5), ["train", "test1\nsame wells", "test2\nother wells", "test3\nother days", "test4\nother\nmicroscope"]
     )
