@@ -73,10 +73,16 @@ def machine():
         return f"{platform.processor()}, {results.machine()}"
 
 
-def conv4_1(name="train"):
-    """Give what `scale.py` makes of the full-scale simulated release: conv4_1 of a split, (N, 512), and labels."""
+def full_scale(stage="simulate"):
+    """Give the folder in which `scale.py` makes the full-scale simulated release, with a stage done."""
     place = store.root() / "scale" / "1"
-    if not (place / f"conv4_1-{name}.npy").exists():
-        for stage in ("simulate", "conv4_1"):
-            subprocess.run([sys.executable, Path(__file__).with_name("scale.py"), "1", stage], check=True)
-    return np.load(place / f"conv4_1-{name}.npy"), data.open_release(place / "release")[name].labels
+    made = {"simulate": "release/COOSsim_test4.hdf5", "conv4_1": "conv4_1-test4.npy"}[stage]
+    if not (place / made).exists():
+        subprocess.run([sys.executable, Path(__file__).with_name("scale.py"), "1", stage], check=True)
+    return place
+
+
+def conv4_1(name="train"):
+    """Give conv4_1 of a split of the full-scale simulated release, (N, 512), and labels."""
+    release = data.open_release(full_scale() / "release")
+    return np.load(full_scale("conv4_1") / f"conv4_1-{name}.npy"), release[name].labels

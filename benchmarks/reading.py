@@ -1,47 +1,49 @@
-"""Time reading a split in batches: in random order, as training needs it, against one read of everything.
+"""Time reading a split in batches, in random order, as training needs it, against one read of everything.
 
-python benchmarks/reading.py [RELEASE]
+The split is the training set of the full-scale simulated release.
 """
 
-import sys
-import tempfile
+import tracemalloc
 
 import common
 import h5py
 import numpy as np
 
-from coos_helpers import data, simulate
+from coos_helpers import data
 
 BATCH = 4096
 
 
-def main(folder=None):
-    with tempfile.TemporaryDirectory() as made:
-        folder = folder or simulate.simulate(made, scale=0.1, seed=0)
-        split = data.open_release(folder)["train"]
-        order = np.random.default_rng(0).permutation(len(split))
+def main():
+    split = data.open_release(common.full_scale() / "release")["train"]
+    order = np.random.default_rng(0).permutation(len(split))
 
-        def at_once():
-            with h5py.File(split.path) as file:
-                return file["data"][:]
+    def at_once():
+        with h5py.File(split.path) as file:
+            return file["data"][:]
 
-        def at_random():
-            return sum(len(split.images[np.sort(order[n : n + BATCH])]) for n in range(0, len(order), BATCH))
+    def at_random():
+        return sum(len(split.images[np.sort(order[n : n + BATCH])]) for n in range(0, len(order), BATCH))
 
-        def in_order():
-            return sum(len(images) for _, images in split.batches())
+    def in_order():
+        return sum(len(images) for _, images in split.batches())
 
-        times = common.race({"random": at_random, "in order": in_order, "at once": at_once})
+    times = common.race({"random": at_random, "in order": in_order, "at once": at_once})
+    tracemalloc.start()
+    at_random()
+    note = f"{tracemalloc.get_traced_memory()[1] / 2**20:.0f} MiB at most, of {split.path.stat().st_size / 2**20:.0f}"
     at, against = f"{len(split):,} cells, batches of {BATCH:,}", "one h5py read of everything"
     random, ordered = (common.ratio(times["at once"], times[side]) for side in ("random", "in order"))
     common.keep(
         "reading",
         [
-            common.line("Reading in random order", at, against, times["random"], random, "0.5 x", random[0] >= 0.5),
+            common.line(
+                "Reading in random order", at, against, times["random"], random, "0.5 x", random[0] >= 0.5, note
+            ),
             common.line("Reading in order", at, against, times["in order"], ordered, "", True),
         ],
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -79,13 +79,16 @@ def accelerator():
 
 
 def fetch(folder, drive=False):
-    """Bring COOS-7's images to this machine: from a copy on Google Drive, the rest from Zenodo, all with checksums."""
+    """Bring COOS-7's images to this machine: from a copy on Google Drive, the rest from Zenodo, all with checksums.
+
+    Zenodo's list of files stays with the copy, so that a copy can be checked while Zenodo is out of reach.
+    """
     from coos_helpers.download import download
 
     folder, kept = Path(folder), _mounted() if drive else None
     if kept:
         _copy(kept, folder, "from Google Drive")
-    files = download(folder)
+    files = download(folder, kept=kept)
     if kept:
         _copy(folder, kept, "to Google Drive", [file.name for file in files])
 

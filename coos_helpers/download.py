@@ -21,7 +21,7 @@ COOS-7 is under CC-BY-NC 4.0: share and adapt it with credit, not for commercial
   Data: doi:10.5281/zenodo.3386336"""
 
 
-def download(folder, record=3386336, api="https://zenodo.org/api/records"):
+def download(folder, record=3386336, api="https://zenodo.org/api/records", kept=None):
     """Bring the HDF5 files of a Zenodo record into a folder and check each against the record's checksum.
 
     What is there already and right is not fetched again. A file that was interrupted stays as `NAME.part` and the
@@ -32,6 +32,8 @@ def download(folder, record=3386336, api="https://zenodo.org/api/records"):
     folder : path, made if missing.
     record : number of the Zenodo record.
     api : `<api>/<record>` answers with the record's JSON.
+    kept : folder that keeps this JSON once all files were found right. The files are checked against it where the
+        record is out of reach.
 
     Returns
     -------
@@ -42,9 +44,10 @@ def download(folder, record=3386336, api="https://zenodo.org/api/records"):
     DownloadError : no network, no such record, too little room, a wrong checksum, a folder that cannot be written.
     """
     folder = Path(folder).expanduser()
+    listing = Path(kept).expanduser() / f"zenodo-{record}.json" if kept else None
     say(NOTICE)
     try:
-        files = _list_files(f"{api}/{record}")
+        body, files = _record(f"{api}/{record}", listing)
         folder.mkdir(parents=True, exist_ok=True)
         needed = [file for file in files if not _is_right(folder / file["name"], file["checksum"])]
         _check_room(folder, needed)
@@ -59,12 +62,41 @@ def download(folder, record=3386336, api="https://zenodo.org/api/records"):
             f"{error} Run the same again later: it goes on from what has arrived. Or download by hand from "
             f"https://zenodo.org/record/{record} and put the files into {folder}."
         ) from error
+    if listing:
+        _keep(body, listing)
     return [folder / file["name"] for file in files]
 
 
-def _list_files(url):
-    """Read name, size (bytes), checksum and address of each HDF5 file from a record."""
-    body = transfer.read(url)
+def _record(url, listing):
+    """Read a record, or what was kept of it where it is out of reach: its JSON, and its files."""
+    try:
+        body = transfer.read(url)
+        return body, _list_files(body, url)
+    except DownloadError as error:
+        if listing is None:
+            raise
+        try:
+            body = listing.read_bytes()
+            files = _list_files(body, listing)
+        except (OSError, DownloadError):  # nothing was kept, or it cannot be read
+            raise error from None
+        say(f"{error} Checking against what was kept of it, {listing}.")
+        return body, files
+
+
+def _keep(body, listing):
+    """Keep a record's JSON, whole or not at all; a folder that cannot be written is only said."""
+    part = listing.with_suffix(".part")
+    try:
+        if not listing.exists() or listing.read_bytes() != body:
+            part.write_bytes(body)
+            os.replace(part, listing)
+    except OSError as error:
+        say(f"The list of files could not be kept ({error}); going on without it.")
+
+
+def _list_files(body, url):
+    """Read name, size (bytes), checksum and address of each HDF5 file from a record's JSON."""
     try:
         found = [_file_entry(entry) for entry in json.loads(body)["files"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -61,15 +61,18 @@
       var steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
       if (!steps) { return; }
       event.preventDefault();
-      var at = button.dataset.pair.split("-").map(Number), size = section.querySelectorAll("tbody tr").length;
-      for (var n = 1; n < size; n += 1) {
-        var next = section.querySelector('[data-pair="' + (at[0] + n * steps[0]) + "-" + (at[1] + n * steps[1]) + '"]');
-        if (next) {
-          button.tabIndex = -1;
-          next.tabIndex = 0;
-          next.focus();
-          return;
-        }
+      var at = button.dataset.pair.split("-").map(Number), size = section.querySelectorAll("tbody tr").length, next;
+      for (var n = 1; n < size && !next; n += 1) {
+        next = section.querySelector('[data-pair="' + (at[0] + n * steps[0]) + "-" + (at[1] + n * steps[1]) + '"]');
+      }
+      if (!next) {  // nothing lies on the line: by reading order, so that every button can be reached
+        var buttons = Array.from(section.querySelectorAll("button"));
+        next = buttons[buttons.indexOf(button) + steps[0] + steps[1]];
+      }
+      if (next) {
+        button.tabIndex = -1;
+        next.tabIndex = 0;
+        next.focus();
       }
     }
 

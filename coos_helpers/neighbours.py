@@ -1,19 +1,24 @@
-"""Nearest neighbours: the paper's first classifier, ranked in single precision and settled in double.
+"""Nearest neighbours: the paper's first classifier, settled in double precision for the few cells that need it.
 
-scikit-learn ranks every pair in double precision, which costs twice the arithmetic. Here the products run in single
-precision, through torch, on a GPU where there is one; a few candidates more than asked for are measured again in
-double. A bound on the rounding says where a cell might have been passed over, and there everything is measured anew.
-So the neighbours are scikit-learn's; of cells at the same distance, the first is taken.
+scikit-learn and faiss measure every pair of cells in all d features. Here the features are turned onto their principal
+axes, and the first half of these, with the length of the rest as one number more, bound each distance from below: half
+of the product, in single precision. Only where a bound is below the k-th distance so far is more of the rest looked at,
+and only the nearest cells are measured in double precision, in the features as they came. The bounds leave room for
+what single precision rounds away, so the neighbours are scikit-learn's; of cells at the same distance, the first is
+taken.
 """
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
+from numba import njit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from coos_helpers import devices
-
-SPARE = 8  # candidates beyond those asked for
-PIECE = 32_000_000  # distances at once
+AXES = 64  # in the bound, or half of all if that is more
+SAMPLE = 5000  # cells from which the axes are found
+BLOCK = 64  # bounds that are passed over together
+FEW = 50  # distances, for d squared, that are measured sooner than axes are found
+PIECE = 8_000_000  # bounds at once
 
 
 class NearestNeighbours(ClassifierMixin, BaseEstimator):
@@ -43,13 +48,12 @@ class NearestNeighbours(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(features).argmax(1)]
 
 
-def nearest(train, queries, k, device=None):
+def nearest(train, queries, k):
     """Find the nearest training cells of each query.
 
     Parameters
     ----------
     train : (N, d) real. queries : (n, d) real. k : at most N.
-    device : torch device; a GPU if there is one, when None.
 
     Returns
     -------
@@ -59,41 +63,129 @@ def nearest(train, queries, k, device=None):
     ------
     ValueError : fewer training cells than neighbours.
     """
-    train, queries = np.asarray(train, np.float64), np.asarray(queries, np.float64)
+    train, queries = np.ascontiguousarray(train, np.float64), np.ascontiguousarray(queries, np.float64)
     if not 0 < k <= len(train):
         raise ValueError(f"found {len(train)} training cells; expected at least k = {k}, and k above 0.")
-    device = devices.choose(device)
-    middle = train.mean(0)  # small numbers round less
-    cells = torch.from_numpy((train - middle).astype(np.float32)).to(device)
-    lengths = cells.square().sum(1)
-    pool, rows = min(k + SPARE, len(train)), max(1, PIECE // len(train))
-    found = np.empty((len(queries), k), np.int64)
+    middle, d = train.mean(0), train.shape[1]
+    axes, kept = np.eye(d), d
+    if len(train) * len(queries) > FEW * d * d:
+        axes, kept = principal_axes(train[:: -(-len(train) // SAMPLE)]), min(d, max(AXES, d // 2))
+    short, rest = _turned(train - middle, axes, kept)
+    lengths = torch.from_numpy(np.einsum("nd,nd->n", short, short))
+    found, rows = np.empty((len(queries), k), np.int64), max(1, PIECE // len(train))
     for start in range(0, len(queries), rows):
-        part = queries[start : start + rows]
-        asked = torch.from_numpy((part - middle).astype(np.float32)).to(device)
-        ranked = torch.addmm(lengths, asked, cells.T, alpha=-2)
-        values, near = (x.cpu().numpy() for x in torch.topk(ranked, pool, largest=False, sorted=False))
-        near = np.sort(near, axis=1)
-        order, distances = _settled(train, part, near, k)
-        found[start : start + rows] = near[np.arange(len(part))[:, None], order]
-        if pool == len(train):
-            continue
-        # A cell that was passed over, and is nearer than the last one found, would be no longer than `reach`.
-        own = np.square(part - middle).sum(1)
-        reach = np.sqrt(own) + np.sqrt(distances[:, -1])
-        rounding = (train.shape[1] + 4) * np.finfo(np.float32).eps * (reach**2 + 2 * np.sqrt(own) * reach)
-        unsure = np.flatnonzero(distances[:, -1] + rounding >= values.max(1) + own)
-        for row in unsure:
-            apart = np.square(train - part[row]).sum(1)
-            found[start + row] = np.argsort(apart, kind="stable")[:k]
+        asked = queries[start : start + rows]
+        own = np.square(asked - middle).sum(1)
+        asked_short, asked_rest = _turned(asked - middle, axes, kept)
+        bounds = torch.addmm(lengths, torch.from_numpy(asked_short), torch.from_numpy(short).T, alpha=-2).numpy()
+        parts = [part for part in np.array_split(np.arange(len(asked)), 8) if len(part)]
+        cells = rest, np.ascontiguousarray(short[:, -1]), train
+        jobs = ((bounds[p], own[p], asked_rest[p], asked_short[p, -1], asked[p], *cells, k) for p in parts)
+        done = Parallel(-1, require="sharedmem")(delayed(_settled)(*job) for job in jobs)
+        found[start : start + rows] = np.concatenate(done)
     return found
 
 
-def _settled(train, part, near, k):
-    """Measure candidates in double precision: the places of the k nearest, and their squared distances."""
-    apart = np.empty(near.shape)
-    for column, cells in zip(apart.T, near.T, strict=True):
-        difference = train[cells] - part
-        column[:] = np.einsum("nd,nd->n", difference, difference)
-    order = np.argsort(apart, axis=1, kind="stable")[:, :k]
-    return order, np.take_along_axis(apart, order, axis=1)
+def principal_axes(features):
+    """Find the principal axes of features (N, d): (d, d) float64, a column an axis, the longest first."""
+    found = np.linalg.eigh(np.cov(features.T).reshape(features.shape[1], -1))[1]
+    return np.ascontiguousarray(found[:, ::-1])
+
+
+def _turned(centred, axes, kept):
+    """Turn cells (n, d) onto the axes: `kept` coordinates with the length of the others, and the others; float32."""
+    turned = centred @ axes
+    length = np.sqrt(np.square(turned[:, kept:]).sum(1))
+    return np.column_stack([turned[:, :kept], length]).astype(np.float32), turned[:, kept:].astype(np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _settled(bounds, own, asked_rest, asked_length, asked, rest, length, train, k):
+    """Find the k nearest of each query, (n, k) int64, nearest first.
+
+    Parameters
+    ----------
+    bounds : (n, N) float32, of the squared distances less the queries' own squared lengths. own : (n,) these lengths.
+    asked_rest, asked_length, asked : of the queries: coordinates that are not in the bounds (n, d - kept) float32, the
+        length of these, and the features as they came.
+    rest, length, train : the same of the training cells.
+    """
+    found, near = np.empty((len(asked), k), np.int64), np.empty(k, np.int64)
+    lowest, apart = np.empty(k), np.empty(k)
+    n_train, d = train.shape
+    for q in range(len(asked)):
+        row = bounds[q]
+        for begin in range(0, n_train, BLOCK):
+            block = row[begin : begin + BLOCK]
+            if begin >= k and not _any_at_most(block, lowest[k - 1]):
+                continue
+            for n in range(begin, begin + len(block)):
+                if n < k or row[n] < lowest[k - 1]:
+                    _insert(row[n], n, lowest, near, min(n, k))
+        for place in range(k):
+            _insert(_squared(train[near[place]], asked[q]), near[place], apart, found[q], place)
+        limit = _limit(own[q], apart[k - 1], d)
+        for begin in range(0, n_train, BLOCK):
+            block = row[begin : begin + BLOCK]
+            if not _any_at_most(block, limit - own[q]):
+                continue
+            for n in range(begin, begin + len(block)):
+                if limit - own[q] < row[n] < np.inf:
+                    continue
+                without = row[n] + own[q] - (length[n] - asked_length[q]) ** 2
+                if _far(rest[n], asked_rest[q], without, limit) or n in near:
+                    continue
+                distance = _squared(train[n], asked[q])
+                if distance <= apart[k - 1]:
+                    _insert(distance, n, apart, found[q], k)
+                    limit = _limit(own[q], apart[k - 1], d)
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _any_at_most(values, limit):
+    """Tell whether any value is at most a limit, or no number; without a branch, so that many are compared at once."""
+    count = 0
+    for value in values:
+        count += not value > limit
+    return count > 0
+
+
+@njit(nogil=True, cache=True)
+def _limit(own, distance, d):
+    """Give what no cell at most as far as `distance` exceeds in single precision, whatever is rounded there.
+
+    Rounding is relative to lengths, and such a cell is at most as long as the query and its distance together.
+    """
+    return distance + (d + 8) * 1.2e-7 * (2 * np.sqrt(own) + np.sqrt(distance)) ** 2 + d * 1e-37
+
+
+@njit(nogil=True, cache=True)
+def _insert(value, n, values, places, size):
+    """Put a value among the `size` lowest, in order of value and place; the highest goes if there is no room."""
+    at = min(size, len(values) - 1)
+    if size == len(values) and not (value, n) < (values[at], places[at]):
+        return
+    while at > 0 and (value, n) < (values[at - 1], places[at - 1]):
+        values[at], places[at] = values[at - 1], places[at - 1]
+        at -= 1
+    values[at], places[at] = value, n
+
+
+@njit(nogil=True, cache=True)
+def _far(a, b, total, limit):
+    """Tell whether two cells are further apart than a squared distance, from a part of it on, as soon as it is sure."""
+    for begin in range(0, len(a), 32):
+        total += _squared(a[begin : begin + 32], b[begin : begin + 32])
+        if limit < total < np.inf:
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def _squared(a, b):
+    """Measure the squared distance of two cells, in their own precision."""
+    total = a[0] - a[0]
+    for j in range(len(a)):
+        total += (a[j] - b[j]) * (a[j] - b[j])
+    return total

@@ -9,16 +9,28 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import axe_playwright_python
+import numpy as np
 import pytest
 from playwright.sync_api import Error, sync_playwright
+
+from coos_helpers import interactive
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 WEIGHT = 5e6  # bytes that a page may load, all in all
 #: Boxes that scroll by themselves.
 SCROLL = ".figure-box, .output, .wide-table, .highlight, .math, .coos-scroll, .pst-scrollable-table-container"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+#: What axe-core is asked. Colours take it most of the time, and in the dark nothing but them differs.
+ALL, COLOURS = {}, {"runOnly": ["color-contrast"]}
+BUT_COLOURS = {"rules": {"color-contrast": {"enabled": False}}}
+#: One page of each kind: on a phone these are asked for everything in both schemes.
+KINDS = [
+    "search.html", "book/intro.html", "book/glossary.html", "book/paper-and-ours.html",
+    "notebooks/00-start-here.html", "notebooks/07-confusion-matrices.html", "notebooks/09-shift-laboratory.html",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +101,9 @@ def watched(context, home):
     return page, wrong, loaded
 
 
-def serious(page, scheme):
-    """List what axe-core finds serious or critical on a page, with the place; in the dark, where colours differ."""
+def serious(page, rules):
+    """List what axe-core finds serious or critical on a page, with the place."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
     found = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], ...rules})", rules)["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'][:300]})"
@@ -111,7 +122,7 @@ def test_every_page_is_whole_light_and_accessible(browser, server, names, scheme
         wrong.clear()
         loaded.clear()
         goto(page, f"{server}/{name}")
-        said = [*wrong, *serious(page, scheme)]
+        said = [*wrong, *serious(page, COLOURS if scheme == "dark" else ALL)]
         if sum(loaded.values()) > WEIGHT:
             said.append(f"{sum(loaded.values()) / 1e6:.1f} MB")
         if page.evaluate("document.documentElement.dataset.theme") != scheme:
@@ -122,11 +133,13 @@ def test_every_page_is_whole_light_and_accessible(browser, server, names, scheme
     assert not found, "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
 
 
-def test_no_page_scrolls_sideways_on_a_phone(browser, server, names):
-    context = browser.new_context(viewport=NARROW, device_scale_factor=2, has_touch=True)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone_and_is_accessible_there(browser, server, names, scheme):
+    context = browser.new_context(viewport=NARROW, device_scale_factor=2, has_touch=True, color_scheme=scheme)
     page, wrong, _ = watched(context, server)
     found = {}
     for name in names:
+        wrong.clear()
         goto(page, f"{server}/{name}")
         width = page.evaluate("document.documentElement.scrollWidth")
         beyond = page.evaluate(
@@ -135,10 +148,17 @@ def test_no_page_scrolls_sideways_on_a_phone(browser, server, names):
             ".slice(0, 3).map(e => e.outerHTML.slice(0, 120))",
             SCROLL,
         )
-        if width > NARROW["width"] or beyond:
-            found[name] = width, beyond
+        rules = ALL if name in KINDS else COLOURS if scheme == "dark" else BUT_COLOURS
+        said = [*wrong, *(f"too wide: {element}" for element in beyond), *serious(page, rules)]
+        if width > NARROW["width"]:
+            said.append(f"scrolls sideways: {width} px")
+        if page.evaluate("document.documentElement.dataset.theme") != scheme:
+            said.append("the other theme")
+        if said:
+            found[name] = said
     context.close()
-    assert not found and not wrong
+    assert set(KINDS) <= set(names)
+    assert not found, "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
 
 
 def test_the_pages_open_from_a_folder_and_the_search_works_there(browser, html, names):
@@ -239,6 +259,55 @@ def test_a_matrix_opens_the_cells_behind_a_number_by_mouse_and_by_keyboard(brows
     )
     assert shown.locator('button[tabindex="0"]').count() == 1 and wrong == []
     context.close()
+
+
+SPARSE = [(0, 3), (2, 1), (4, 0), (4, 3)]  # a matrix's errors, with nothing beside some of them
+
+
+@pytest.fixture
+def sparse(browser):
+    """Open a page with a matrix that has few errors, its one tab stop in focus."""
+    true, called = np.array([*SPARSE, *[(k, k) for k in range(5)]]).T
+    errors = SimpleNamespace(labels=true, predicted=called, class_names=tuple("ABCDE"))
+    context = browser.new_context(viewport=WIDE)
+    page = context.new_page()
+    page.set_content(interactive.confusion("sparse", {"test1": errors}, lambda *_: [], "Caption.").data)
+    page.locator('button[tabindex="0"]').focus()
+    yield page
+    context.close()
+
+
+def focused(page):
+    """Name the error whose button has the focus; no other button may be in the tab order."""
+    assert page.locator('button[tabindex="0"]').count() == 1
+    assert page.evaluate("document.activeElement.tabIndex") == 0
+    return tuple(map(int, page.evaluate("document.activeElement.dataset.pair").split("-")))
+
+
+def test_every_button_of_a_sparse_matrix_can_be_reached_by_keys(sparse):
+    for start in SPARSE:
+        sparse.locator(f'button[data-pair="{start[0]}-{start[1]}"]').click()
+        reached = {focused(sparse)}
+        for key in ("ArrowLeft", "ArrowRight"):
+            for _ in SPARSE:
+                sparse.keyboard.press(key)
+                reached.add(focused(sparse))
+        assert reached == set(SPARSE), start
+
+
+@pytest.mark.parametrize(("start", "key", "end"), [((2, 1), "ArrowUp", (0, 3)), ((2, 1), "ArrowDown", (4, 0))])
+def test_an_arrow_without_a_button_on_its_line_goes_on_in_reading_order(sparse, start, key, end):
+    sparse.locator(f'button[data-pair="{start[0]}-{start[1]}"]').click()
+    sparse.keyboard.press(key)
+    assert focused(sparse) == end
+
+
+def test_an_arrow_keeps_to_its_line_where_there_is_a_button_on_it(sparse):
+    sparse.locator('button[data-pair="0-3"]').click()
+    sparse.keyboard.press("ArrowDown")
+    assert focused(sparse) == (4, 3)
+    sparse.keyboard.press("ArrowLeft")
+    assert focused(sparse) == (4, 0)
 
 
 def test_without_scripts_the_interactive_figures_are_still_pictures(browser, server):

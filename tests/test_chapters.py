@@ -1,7 +1,10 @@
 """The chapters as they are committed: clean, complete, and the same in both forms."""
 
+import ast
+import builtins
 import json
 import re
+import symtable
 import sys
 
 import nbformat
@@ -147,6 +150,43 @@ def test_no_solution_leaks_into_the_student_notebook(chapter):
         own = [line.strip() for line in lines_of(cell) if line.strip() not in taught and len(line.strip()) > 12]
         assert own, "a solution has lines of its own"
         assert [line for line in own if json.dumps(line)[1:-1] in shown] == []
+
+
+def globals_of(code):
+    """List the names that code binds for the cells after it, and those that it takes from there."""
+    tables = [symtable.symtable(code, "cell", "exec")]
+    bound = {s.get_name() for s in tables[0].get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    used = set()
+    for table in tables:  # which grows: functions, lambdas and comprehensions have tables of their own
+        tables.extend(table.get_children())
+        top = table is tables[0]
+        used |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return bound, used
+
+
+# The chapter is executed with its solutions. These two say that nothing changes for a student's cells without them.
+def test_no_cell_of_a_student_notebook_needs_a_name_that_only_a_solution_makes(chapter):
+    known = {*dir(builtins), "get_ipython"}
+    for cell in code_cells(chapter):
+        if not convert.is_solution(cell):
+            bound, used = globals_of(cell.source)
+            known |= bound
+            assert used <= known, f"{used - known} in:\n{cell.source}"
+
+
+def test_a_student_notebook_looks_at_an_answer_only_to_check_it(chapter):
+    """So on an unanswered starter every other line runs as in the chapter, and the check has nothing to check yet."""
+    code = "\n".join(cell.source for cell in code_cells(chapter) if not convert.is_solution(cell))
+    for name in re.findall(r"^(\w+) = \.\.\.  #", code, re.M):
+        after = ast.parse(re.split(rf"^{name} = \.\.\.  #.*\n", code, flags=re.M)[1])
+        looked = [node for node in ast.walk(after) if isinstance(node, ast.Name) and node.id == name]
+        checks = [node for node in ast.walk(after) if isinstance(node, ast.Call) and is_check(node, name)]
+        assert len(checks) == 1 and looked == [checks[0].args[1]], name
+
+
+def is_check(call, name):
+    """Tell whether a call is `selfcheck.answer("name", name, ...)`."""
+    return ast.unparse(call).startswith(f"selfcheck.answer('{name}', {name}, ")
 
 
 def lines_of(cell):

@@ -1,5 +1,7 @@
 """What the set-up cell does on Colab, with a stand-in for Colab's module and for pip."""
 
+import hashlib
+import json
 import subprocess
 import sys
 import types
@@ -9,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from coos_helpers import colab, download
+from coos_helpers import colab, download, transfer
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def zenodo(monkeypatch):
     """Replace the download by one that writes two files which are not there, and count them."""
     fetched = []
 
-    def bring(folder):
+    def bring(folder, kept=None):
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"{name}.hdf5" for name in ("training", "test1")]
         for file in files:
@@ -143,3 +145,47 @@ def test_a_drive_that_is_full_does_not_stop_the_work(needs, zenodo, google, tmp_
     monkeypatch.setattr(colab.shutil, "copyfile", full)
     colab.start(True, True, tmp_path / "here")
     assert "Copying to Google Drive stopped" in capsys.readouterr().out
+
+
+@pytest.fixture
+def record(monkeypatch):
+    """Let Zenodo's record list one file and bring it; a function that puts the record out of reach."""
+    body = b"training"
+    md5 = f"md5:{hashlib.md5(body).hexdigest()}"
+    one = {"key": "training.hdf5", "size": len(body), "checksum": md5, "links": {"self": "https://zenodo.org/1"}}
+    monkeypatch.setattr(transfer, "read", lambda url: json.dumps({"files": [one]}).encode())
+    monkeypatch.setattr(transfer, "bring", lambda url, part, size: part.write_bytes(body))
+
+    def refuse(*_):
+        raise transfer.DownloadError("Zenodo answered 429.")
+
+    return lambda: [monkeypatch.setattr(transfer, name, refuse) for name in ("read", "bring")]
+
+
+def test_a_checked_copy_on_drive_will_do_while_zenodo_is_out_of_reach(needs, record, google, tmp_path, capsys):
+    needs()
+    colab.start(True, True, tmp_path / "first")
+    record()
+    capsys.readouterr()
+    colab.start(True, True, tmp_path / "second")
+    assert (tmp_path / "second" / "training.hdf5").read_bytes() == b"training"
+    said = capsys.readouterr()
+    assert said.err.count("Zenodo answered 429. Checking against what was kept") == 1 and "COOS-7 is here" in said.out
+
+
+def test_a_copy_without_zenodos_list_cannot_be_checked_while_zenodo_is_out_of_reach(needs, record, google, tmp_path):
+    needs()
+    colab.start(True, True, tmp_path / "first")
+    record()
+    (google.folder / "zenodo-3386336.json").unlink()
+    with pytest.raises(transfer.DownloadError, match="429"):
+        colab.start(True, True, tmp_path / "second")
+
+
+def test_a_copy_that_was_damaged_is_not_taken_while_zenodo_is_out_of_reach(needs, record, google, tmp_path):
+    needs()
+    colab.start(True, True, tmp_path / "first")
+    record()
+    (google.folder / "training.hdf5").write_bytes(b"draining")
+    with pytest.raises(transfer.DownloadError, match="429"):
+        colab.start(True, True, tmp_path / "second")

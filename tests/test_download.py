@@ -95,7 +95,7 @@ def zenodo(tmp_path_factory, monkeypatch):
     listing = [entry(name, body, base) for name, body in bodies.items()]
     bodies["42"] = json.dumps({"files": listing}).encode()
     state = server.state = SimpleNamespace(base=base, bodies=bodies, plans={}, log=[])
-    state.fetch = lambda folder: download(folder, record=42, api=base)
+    state.fetch = lambda folder, **how: download(folder, record=42, api=base, **how)
     state.asked = lambda key: [headers for name, headers in state.log if name == key]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -302,6 +302,65 @@ def test_an_answer_that_is_no_record_is_one_clear_message(zenodo, tmp_path, answ
     with pytest.raises(DownloadError, match="did not answer with a Zenodo record|lists no HDF5 file"):
         zenodo.fetch(tmp_path)
     assert listing(tmp_path) == []
+
+
+@pytest.fixture
+def kept(zenodo, tmp_path):
+    """Fetch the record once; give the folder where its list was kept, after which the record is out of reach."""
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    zenodo.fetch(tmp_path / "here", kept=folder)
+    zenodo.plans["42"] = [{"status": 429}] * 100
+    zenodo.log.clear()
+    return folder
+
+
+def test_the_records_list_is_kept_where_all_files_are_right(zenodo, tmp_path):
+    zenodo.plans[FIRST] = [{"status": 404}]
+    with pytest.raises(DownloadError):
+        zenodo.fetch(tmp_path / "here", kept=tmp_path)
+    assert listing(tmp_path) == ["here"]
+    zenodo.fetch(tmp_path / "here", kept=tmp_path)
+    assert (tmp_path / "zenodo-42.json").read_bytes() == zenodo.bodies["42"]
+    assert_complete(zenodo, tmp_path / "here")
+
+
+@pytest.mark.parametrize("plan", [{"status": 429}, {"status": 503}, {"body": b"<html>Down for maintenance</html>"}])
+def test_files_are_checked_against_the_kept_list_while_the_record_is_out_of_reach(zenodo, kept, tmp_path, capsys, plan):
+    zenodo.plans["42"] = [plan] * 100
+    capsys.readouterr()
+    paths = zenodo.fetch(tmp_path / "here", kept=kept)
+    said = capsys.readouterr().err
+    assert paths == [tmp_path / "here" / name for name in NAMES] and {name for name, _ in zenodo.log} == {"42"}
+    assert said.count("Checking against what was kept of it") == 1 and said.count("checksum right") == 2
+    assert listing(kept) == ["zenodo-42.json"]
+
+
+def test_a_wrong_file_is_found_by_the_kept_list_as_well(zenodo, kept, tmp_path, capsys):
+    (tmp_path / "here" / FIRST).write_bytes(b"damaged on the way")
+    zenodo.fetch(tmp_path / "here", kept=kept)
+    assert "the record says" in capsys.readouterr().err and len(zenodo.asked(FIRST)) == 1
+    assert_complete(zenodo, tmp_path / "here")
+
+
+@pytest.mark.parametrize("damage", [None, b"", b'{"files": [', b'{"files": []}'])
+def test_without_a_kept_list_a_record_out_of_reach_is_still_an_error(zenodo, kept, tmp_path, damage):
+    (kept / "zenodo-42.json").unlink()
+    if damage is not None:
+        (kept / "zenodo-42.json").write_bytes(damage)
+    with pytest.raises(DownloadError, match="answered 429.*Run the same again later"):
+        zenodo.fetch(tmp_path / "here", kept=kept)
+
+
+def test_the_list_of_another_record_is_not_taken(zenodo, kept, tmp_path):
+    with pytest.raises(DownloadError, match="answered 404"):
+        download(tmp_path / "here", record=43, api=zenodo.base, kept=kept)
+
+
+def test_a_list_that_cannot_be_kept_does_not_stop_the_work(zenodo, tmp_path, capsys):
+    zenodo.fetch(tmp_path / "here", kept=tmp_path / "nowhere")
+    assert "could not be kept" in capsys.readouterr().err
+    assert_complete(zenodo, tmp_path / "here")
 
 
 def test_a_wrong_file_stays_until_the_right_one_is_complete(zenodo, tmp_path, capsys):

@@ -8,6 +8,14 @@ from coos_helpers import neighbours
 from coos_helpers.neighbours import NearestNeighbours, nearest
 
 
+@pytest.fixture(autouse=True, params=["as they came", "turned"])
+def way(request, monkeypatch):
+    """Measure in the features as they came, and on few principal axes, each for few cells already."""
+    if request.param == "turned":
+        monkeypatch.setattr(neighbours, "FEW", 0)
+        monkeypatch.setattr(neighbours, "AXES", 2)
+
+
 def brute(train, queries, k):
     """Measure every pair in double precision; of equal ones, the first."""
     apart = np.array([np.square(train - q).sum(1) for q in queries])
@@ -24,6 +32,21 @@ def test_they_are_the_nearest_in_order(n, q, d, k):
     np.testing.assert_array_equal(found, brute(train, queries, k))
     model = neighbors.NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train)
     np.testing.assert_array_equal(found, model.kneighbors(queries, return_distance=False))
+
+
+def test_they_are_the_nearest_of_correlated_features_some_of_them_constant():
+    rng = np.random.default_rng(5)
+    blend = rng.normal(size=(90, 90)) / np.arange(1, 91)[:, None]
+    train, queries = (rng.normal(size=(n, 90)) @ blend for n in (900, 70))
+    train[:, 7] = queries[:, 7] = 3.0
+    np.testing.assert_array_equal(nearest(train, queries, 11), brute(train, queries, 11))
+
+
+@pytest.mark.parametrize("scale", [1e25, 1e-21, 1e-40])
+def test_what_single_precision_cannot_hold_is_measured_all_the_same(scale):
+    rng = np.random.default_rng(6)
+    train, queries = scale * rng.normal(size=(60, 5)), scale * rng.normal(size=(9, 5))
+    np.testing.assert_array_equal(nearest(train, queries, 4), brute(train, queries, 4))
 
 
 @pytest.mark.parametrize("offset, scale", [(0, 1), (1e6, 1), (1e4, 1e-3), (0, 1e-9), (-3e8, 10)])

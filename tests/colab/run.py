@@ -1,8 +1,9 @@
 """Run every chapter as Colab would: from its .ipynb alone, with Colab's packages and a stand-in for `google.colab`.
 
 A fresh environment is made from a list of packages. The committed notebooks are executed in it one by one, each in an
-empty folder. The package comes from this clone's last commit, by git, in place of the public address. Nothing that the
-environment brought may change. `make colab` runs this with Colab's versions and with the newest.
+empty folder; so are the students', with nothing answered. The package comes from this clone's last commit, by git, in
+place of the public address. Nothing that the environment brought may change. `make colab` runs this with Colab's
+versions and with the newest.
 """
 
 import json
@@ -40,9 +41,9 @@ def main(packages, python, only):
     subprocess.run([machine, "-m", "pip", "install", "-q", "-r", packages], check=True)
     with tempfile.TemporaryDirectory() as folder:
         surroundings(Path(folder), machine)
-        failed = [
-            page for page in convert.chapters() if Path(page).name.startswith(only) and not run(page, folder, machine)
-        ]
+        chosen = [page for page in convert.chapters() if Path(page).name.startswith(only)]
+        students = [str(Path(page).parent / "student" / Path(page).name) for page in chosen]
+        failed = [page for page in [*chosen, *students] if not run(page, folder, machine)]
     sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
@@ -69,7 +70,7 @@ def surroundings(folder, machine):
 
 def run(page, folder, machine):
     """Execute one notebook on a machine that lacks the package; whether all went well."""
-    name = Path(page).name
+    name = Path(page).relative_to("notebooks")
     subprocess.run([machine, "-m", "pip", "uninstall", "-q", "-y", "coos-helpers", "mahotas"], check=True)
     before = installed(machine)
     content = Path(folder) / "content" / name
@@ -90,9 +91,17 @@ def run(page, folder, machine):
     wrong = [f"{n} {before[n]} became {v}" for n, v in installed(machine).items() if before.get(n, v) != v]
     wrong += [f"the set-up cell took {setup:.0f} s"] if setup > SETUP else []
     wrong += [line for line in said(made, "stdout") if line.startswith("Not yet.")]
+    wrong += unanswered(made) if name.parent.name == "student" else []
     wrong += [line for line in said(made, "stderr") if "Warning" in line]
     print(f"{name}: {took:.0f} s, set-up {setup:.0f} s", *wrong, sep="\n   ", flush=True)
     return not wrong
+
+
+def unanswered(made):
+    """List the checks that say anything but that there is nothing to check yet."""
+    checks = [cell for cell in made.cells if "self-check" in cell.metadata.get("tags", [])]
+    texts = ["".join(output.get("text", "") for output in cell.outputs) for cell in checks]
+    return [f"a check says {text!r}" for text in texts if not text.startswith("Nothing to check yet")]
 
 
 def installed(machine):
