@@ -19,9 +19,9 @@ def cells(n, d, k=3, seed=0):
     return (means[labels] + 1.5 * rng.normal(size=(n, d))) @ mix, labels
 
 
-def liblinear(C=1.0):
+def liblinear(C=1.0):  # by the penalty's old name, which every scikit-learn from 1.6 on knows
     return OneVsRestClassifier(
-        LogisticRegression(C=C, l1_ratio=1.0, solver="liblinear", tol=1e-8, max_iter=100_000, random_state=0)
+        LogisticRegression(C=C, penalty="l1", solver="liblinear", tol=1e-8, max_iter=100_000, random_state=0)
     )
 
 
