@@ -1,7 +1,9 @@
 """Time the bootstrap over wells: 2,000 draws of 30,772 predictions, as of COOS-7's test4, beside a plain loop.
 
-The loop is what one would write first: draw wells, gather their cells, score them anew. It runs 100 draws, and its
-time is scaled up. Prints seconds, ratios and both intervals, which differ by the luck of the draws only.
+The loop is what one would write with numpy: find each well's cells once; then, a draw at a time, draw wells, gather
+their cells, count who was right. It runs 100 draws, and its time is scaled up.
+
+Prints seconds, ratios and both intervals, which differ by the luck of the draws only.
 
     python benchmarks/bootstrap.py [REPEATS]
 """
@@ -11,7 +13,6 @@ from time import perf_counter
 
 import common
 import numpy as np
-from sklearn.metrics import balanced_accuracy_score
 
 from coos_helpers import metrics
 
@@ -52,14 +53,13 @@ def cells(n=30_772, classes=7, per_class=8):
 
 def loop(labels, predicted, wells, seed):
     """Draw wells within classes and score their cells, one draw after the other."""
-    rng, errors = np.random.default_rng(seed), []
+    rng, errors, right = np.random.default_rng(seed), [], labels == predicted
+    of_class = [np.unique(wells[labels == label]) for label in np.unique(labels)]
+    cells = [[np.flatnonzero(wells == name) for name in names] for names in of_class]
     for _ in range(LOOPED):
-        drawn = []
-        for label in np.unique(labels):
-            names = np.unique(wells[labels == label])
-            drawn += [np.flatnonzero(wells == name) for name in rng.choice(names, len(names) - 1)]
+        drawn = [found[n] for found in cells for n in rng.integers(len(found), size=len(found) - 1)]
         drawn = np.concatenate(drawn)
-        errors.append(1 - balanced_accuracy_score(labels[drawn], predicted[drawn]))
+        errors.append(1 - np.mean(np.bincount(labels[drawn], right[drawn]) / np.bincount(labels[drawn])))
     return np.percentile(errors, (2.5, 97.5))
 
 

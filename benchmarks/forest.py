@@ -1,6 +1,7 @@
-"""Time a tenth of the forest's random search: ours against scikit-learn's, the same draws, on features of VGG16.
+"""Time a tenth of the forest's settings: ours against scikit-learn's, the same draws, on features of VGG16.
 
-Each draw is grown on one fold in five and judged on the rest. Where scikit-learn-intelex is installed, it runs as well.
+Each of ten settings is grown once, on four folds of five, and judged on the fifth; the whole search has 50 times as
+many forests. Where scikit-learn-intelex is installed, it runs as well.
 
     python benchmarks/forest.py [DRAWS]
 """
@@ -53,11 +54,12 @@ def main(draws=10):
     for side in list(sides)[1:]:
         times = seconds[side] / seconds["coos_helpers"]
         gap = 100 * (scores["coos_helpers"].max() - scores[side].max())
-        note = f"best draw {gap:+.1f} points of balanced accuracy; the whole 100 x 5 about {whole:.0f} minutes"
+        note = f"once; best draw {gap:+.1f} points of balanced accuracy; the whole 100 x 5 about {whole:.0f} minutes"
         at = f"{len(learned):,} of {len(features):,} x 512 (VGG16 conv4_1), {draws} draws on one fold of five"
-        bar = "4 x" if side == "scikit-learn" else ""
+        bar = "4 x, as good" if side == "scikit-learn" else ""
+        reached = times >= 4 and gap > -0.5
         lines.append(
-            common.line("Random forest search", at, side, seconds["coos_helpers"], (times,) * 3, bar, times >= 4, note)
+            common.line("Random forest search", at, side, seconds["coos_helpers"], (times,) * 3, bar, reached, note)
         )
     common.keep("forest", lines)
 

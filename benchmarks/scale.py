@@ -1,6 +1,7 @@
 """Run Texture and VGG16 (conv4_1) with all three classifiers on simulated releases of three sizes, end to end.
 
-Each stage runs in a process of its own, so that its peak memory is its own. Stages that were done are not done again.
+Each stage runs in a process of its own, so that its peak memory is its own. Stages that were done by the same code are
+not done again.
 
     python benchmarks/scale.py [SHARE ...]
 """
@@ -10,6 +11,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from time import perf_counter
 
 import common
@@ -28,14 +30,25 @@ def main(shares):
     for share in shares:
         for stage in ["simulate", *FEATURES, *(f"{f} {c}" for f in FEATURES for c in FITS)]:
             note = places / f"{share:g}" / f"{stage.replace(' ', '-')}.json"
-            if not note.exists():
+            key = code(stage)
+            if not note.exists() or json.loads(note.read_text())["code"] != key:
                 note.parent.mkdir(parents=True, exist_ok=True)
                 done = subprocess.run([sys.executable, __file__, str(share), stage], stdout=subprocess.PIPE, check=True)
+                measured = json.loads(done.stdout.splitlines()[-1]) | {"made": time.strftime("%Y-%m-%d"), "code": key}
                 with store.atomic(note) as file:
-                    file.write(done.stdout.splitlines()[-1])
+                    file.write(json.dumps(measured).encode())
             lines.append(json.loads(note.read_text()))
             print(lines[-1], flush=True)
         common.keep("scale", lines)
+
+
+def code(stage):
+    """Condense the source of what a stage does into a key."""
+    if stage == "simulate":
+        return store.code_key("simulate")
+    own = {"texture": ("texture", "haralick"), "conv4_1": ("vgg16",)}
+    own |= {"knn": ("neighbours",), "l1-lr": ("lasso",), "rf": ("forest",)}
+    return store.source_key(*own[stage.split()[-1]])
 
 
 def stage(share, name):

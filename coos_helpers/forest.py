@@ -100,8 +100,10 @@ def edges(features):
 
 
 def binned(features, borders):
-    """Put each value into its bin: (d, N) uint8; a value on a border lies below it."""
+    """Put each value into its bin: (d, N) uint8; a value on a border lies below it. ValueError if one is not finite."""
     features = np.asarray(features, np.float64)
+    if not np.isfinite(features).all():
+        raise ValueError("found features that are not finite; expected numbers. Look at how they were computed.")
     out = np.empty(features.shape[::-1], np.uint8)
     for row, values, cuts in zip(out, features.T, borders, strict=True):
         row[:] = np.searchsorted(cuts, values, "left")

@@ -145,16 +145,19 @@ def resampled_sensitivities(labels, predicted, n_classes, wells=None, resamples=
         if wells is None:
             # Cells that the same models name rightly are alike: to draw cells is to draw such kinds of cells.
             right, counts = np.unique(right, axis=1, return_counts=True)
-            sizes, n_drawn, chances = np.ones(len(counts)), max(mine.sum() - 1, 1), counts / mine.sum()
+            sizes, n_drawn = np.ones(len(counts)), max(mine.sum() - 1, 1)
+            drawn = rng.multinomial(n_drawn, counts / mine.sum(), resamples)
         else:
             _, cluster = np.unique(np.asarray(wells)[mine], return_inverse=True)
             sizes = np.bincount(cluster)
             right = np.array([np.bincount(cluster, one) for one in right])
             counts = np.ones(len(sizes))
-            n_drawn, chances = len(sizes) - 1, counts / len(sizes)
+            n_drawn, first = len(sizes) - 1, len(sizes) * np.arange(resamples)[:, None]
+            places = first + rng.integers(len(sizes), size=(resamples, n_drawn))  # many times faster than a multinomial
+            drawn = np.bincount(places.ravel(), minlength=resamples * len(sizes)).reshape(resamples, -1)
         weights = np.tile(counts.astype(float), (1 + resamples, 1))
         if n_drawn:
-            weights[1:] = rng.multinomial(n_drawn, chances, resamples)
+            weights[1:] = drawn
         sensitivity[:, :, label] = (right @ weights.T) / (weights @ sizes)
     return sensitivity if np.ndim(predicted) == 2 else sensitivity[0]
 
@@ -258,4 +261,6 @@ def _replicated(labels, wells):
     """Say whether some class has two wells (or, without wells, whether there is a cell): else nothing can be drawn."""
     if wells is None:
         return len(labels) > 0
-    return len(set(zip(labels, wells, strict=True))) > len(set(labels))
+    labels, wells = np.asarray(labels), np.asarray(wells)
+    of_class = (wells[labels == label] for label in np.unique(labels))
+    return any((names != names[0]).any() for names in of_class)

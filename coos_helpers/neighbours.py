@@ -6,6 +6,9 @@ of the product, in single precision. Only where a bound is below the k-th distan
 and only the nearest cells are measured in double precision, in the features as they came. The bounds leave room for
 what single precision rounds away, so the neighbours are scikit-learn's; of cells at the same distance, the first is
 taken.
+
+Why not a library: scikit-learn is the reference, faiss' exact search is less than twice as fast on features of
+networks, and what is faster is approximate. `benchmarks/neighbours.py` sets them side by side.
 """
 
 import numpy as np
@@ -19,6 +22,7 @@ SAMPLE = 5000  # cells from which the axes are found
 BLOCK = 64  # bounds that are passed over together
 FEW = 50  # distances, for d squared, that are measured sooner than axes are found
 PIECE = 8_000_000  # bounds at once
+PARTS = 8  # of a piece, for as many threads at most
 
 
 class NearestNeighbours(ClassifierMixin, BaseEstimator):
@@ -61,28 +65,34 @@ def nearest(train, queries, k):
 
     Raises
     ------
-    ValueError : fewer training cells than neighbours.
+    ValueError : fewer training cells than neighbours, queries with other features, or features that are not finite.
     """
     train, queries = np.ascontiguousarray(train, np.float64), np.ascontiguousarray(queries, np.float64)
     if not 0 < k <= len(train):
         raise ValueError(f"found {len(train)} training cells; expected at least k = {k}, and k above 0.")
+    if queries.ndim != 2 or queries.shape[1] != train.shape[1]:
+        raise ValueError(f"found queries of shape {queries.shape}; expected (n, {train.shape[1]}), as in training.")
+    if not (np.isfinite(train).all() and np.isfinite(queries).all()):
+        raise ValueError("found features that are not finite; expected numbers. Look at how they were computed.")
     middle, d = train.mean(0), train.shape[1]
     axes, kept = np.eye(d), d
-    if len(train) * len(queries) > FEW * d * d:
+    if len(train) > 1 and len(train) * len(queries) > FEW * d * d:
         axes, kept = principal_axes(train[:: -(-len(train) // SAMPLE)]), min(d, max(AXES, d // 2))
     short, rest = _turned(train - middle, axes, kept)
-    lengths = torch.from_numpy(np.einsum("nd,nd->n", short, short))
+    cells = rest, np.ascontiguousarray(short[:, -1]), train
+    lengths, short = torch.from_numpy(np.einsum("nd,nd->n", short, short)), torch.from_numpy(short)
     found, rows = np.empty((len(queries), k), np.int64), max(1, PIECE // len(train))
+    room = torch.empty(min(rows, len(queries)), len(train))
     for start in range(0, len(queries), rows):
         asked = queries[start : start + rows]
         own = np.square(asked - middle).sum(1)
         asked_short, asked_rest = _turned(asked - middle, axes, kept)
-        bounds = torch.addmm(lengths, torch.from_numpy(asked_short), torch.from_numpy(short).T, alpha=-2).numpy()
-        parts = [part for part in np.array_split(np.arange(len(asked)), 8) if len(part)]
-        cells = rest, np.ascontiguousarray(short[:, -1]), train
-        jobs = ((bounds[p], own[p], asked_rest[p], asked_short[p, -1], asked[p], *cells, k) for p in parts)
-        done = Parallel(-1, require="sharedmem")(delayed(_settled)(*job) for job in jobs)
-        found[start : start + rows] = np.concatenate(done)
+        bounds = torch.addmm(lengths, torch.from_numpy(asked_short), short.T, alpha=-2, out=room[: len(asked)]).numpy()
+        given = bounds, own, asked_rest, np.ascontiguousarray(asked_short[:, -1]), asked
+        step = -(-len(asked) // PARTS)
+        parts = [slice(begin, begin + step) for begin in range(0, len(asked), step)]
+        jobs = (delayed(_settled)(*(values[part] for values in given), *cells, k) for part in parts)
+        found[start : start + rows] = np.concatenate(Parallel(-1, require="sharedmem")(jobs))
     return found
 
 
@@ -144,10 +154,10 @@ def _settled(bounds, own, asked_rest, asked_length, asked, rest, length, train, 
 
 @njit(nogil=True, cache=True)
 def _any_at_most(values, limit):
-    """Tell whether any value is at most a limit, or no number; without a branch, so that many are compared at once."""
+    """Tell whether any value is at most a limit, or not finite; without a branch, so that many are compared at once."""
     count = 0
     for value in values:
-        count += not value > limit
+        count += not limit < value < np.inf
     return count > 0
 
 

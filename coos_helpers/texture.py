@@ -1,6 +1,7 @@
 """The Texture representation: 69 numbers a cell, from its protein's grey levels (paper, section 3.1)."""
 
 import numpy as np
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from coos_helpers import rescale, store
@@ -9,6 +10,8 @@ from coos_helpers.haralick import FEATURES, haralick
 #: The paper says "5 scales" and not which. Octaves, from neighbouring pixels to a quarter of the crop: each doubles
 #: the last, so that no scale says nearly what its neighbour says.
 DISTANCES = (1, 2, 4, 8, 16)
+
+BATCH = 256  # cells in one piece of work
 
 #: What each column of `features` is.
 NAMES = (
@@ -39,17 +42,24 @@ def features(split, progress=True, rescaled=rescale.min_max):
     rescaling comes first: then gain and offset of the camera leave no trace in any feature.
     """
     out = np.empty((len(split), len(NAMES)), np.float32)
+    # In a tuple, as a cluster keeps loose arrays on one worker and loses them with it.
+    jobs = (delayed(_described)(batch, rescaled) for batch in split.batches(BATCH))
+    done = Parallel(-1, prefer="threads", return_as="generator")(jobs)
     with tqdm(total=len(split), desc=f"texture of {split.name}", unit=" cells", disable=not progress) as bar:
-        for indices, images in split.batches():
-            unit = rescaled(images[:, 0])
-            out[indices, :-4] = haralick(rescale.to_8bit(unit), DISTANCES)
-            pixels = unit.reshape(len(unit), -1).astype(np.float64)
-            out[indices, -4] = pixels.mean(1)
-            out[indices, -3] = pixels.sum(1)
-            out[indices, -2] = pixels.std(1)
-            out[indices, -1] = correlation(images[:, 0], images[:, 1])
+        for indices, described in done:
+            out[indices] = described
             bar.update(len(indices))
     return out
+
+
+def _described(batch, rescaled):
+    """Describe a batch of cells: its indices, and (n, 69) float32."""
+    indices, images = batch
+    unit = rescaled(images[:, 0])
+    texture = haralick(rescale.to_8bit(unit), DISTANCES, n_jobs=1)
+    pixels = unit.reshape(len(unit), -1).astype(np.float64)
+    moments = pixels.mean(1), pixels.sum(1), pixels.std(1), correlation(images[:, 0], images[:, 1])
+    return indices, np.column_stack([texture, *moments]).astype(np.float32)
 
 
 def stored(split, rescaled=rescale.min_max):

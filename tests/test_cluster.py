@@ -1,17 +1,21 @@
 """Work on a cluster of two processes: the same results as on one machine, and none lost with a worker."""
 
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
-from coos_helpers import classifiers, forest
+from coos_helpers import classifiers, data, forest, simulate, texture
 from coos_helpers.haralick import haralick
+
+PAGE = Path(__file__).parent.parent / "book" / "cluster.md"
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -55,6 +59,21 @@ def test_texture_is_the_same_there(cluster):
     here = haralick(images, (1, 4))
     with on(cluster):
         there = haralick(images, (1, 4))
+    np.testing.assert_array_equal(there, here)
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
+    """Open the test1 of a small release."""
+    folder = simulate.simulate(tmp_path_factory.mktemp("cells"), scale=0.01, seed=0, progress=False)
+    return data.open_release(folder)["test1"]
+
+
+def test_the_whole_of_texture_is_the_same_there_by_the_line_of_the_page(cluster, split):
+    line = re.search(r"^with (joblib\.parallel_config\(.*\)):$", PAGE.read_text(encoding="utf-8"), re.M)[1]
+    here = texture.features(split, progress=False)
+    with eval(line):
+        there = texture.features(split, progress=False)
     np.testing.assert_array_equal(there, here)
 
 

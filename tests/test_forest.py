@@ -163,3 +163,10 @@ def test_classes_keep_their_names():
     model = RandomForest(10).fit(features, names)
     assert set(model.predict(features)) <= set(names) and model.classes_.tolist() == sorted(set(names))
     assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(bad):
+    model = RandomForest(2).fit(np.arange(20.0)[:, None], np.arange(20) % 2)
+    with pytest.raises(ValueError, match="not finite"):
+        model.predict(np.array([[bad]]))

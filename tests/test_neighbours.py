@@ -88,6 +88,34 @@ def test_votes_are_scikit_learns():
     np.testing.assert_array_equal(ours.predict(queries), theirs.predict(queries))
 
 
+@pytest.mark.parametrize("n", [65, 66, 130])
+@pytest.mark.parametrize("seed", range(20))
+def test_no_block_is_passed_over_where_some_squares_are_too_large_for_single_precision(n, seed):
+    rng = np.random.default_rng([n, seed])
+    d = int(rng.integers(1, 70))
+    train = rng.normal(size=(n, d)) * 10.0 ** rng.uniform(-20, 20, d)
+    queries = train * (1 + 1e-3 * rng.normal(size=train.shape))
+    np.testing.assert_array_equal(nearest(train, queries, 5), brute(train, queries, 5))
+
+
+def test_one_training_cell_is_everybodys_nearest():
+    assert nearest(np.ones((1, 1)), np.arange(60.0)[:, None], 1).tolist() == [[0]] * 60
+
+
+@pytest.mark.parametrize("queries", [np.zeros((3, 1)), np.zeros(2), np.zeros((3, 3))])
+def test_queries_with_other_features_are_refused(queries):
+    with pytest.raises(ValueError, match=r"found queries of shape .*; expected \(n, 2\)"):
+        nearest(np.zeros((5, 2)), queries, 2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(bad):
+    cells, broken = np.zeros((5, 2)), np.full((5, 2), bad)
+    for train, queries in ((cells, broken), (broken, cells)):
+        with pytest.raises(ValueError, match="not finite"):
+            nearest(train, queries, 2)
+
+
 @pytest.mark.parametrize("k", [0, 6])
 def test_too_few_cells_are_named(k):
     with pytest.raises(ValueError, match=f"found 5 training cells; expected at least k = {k}"):
