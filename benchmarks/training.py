@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from coos_helpers import deeploc, devices, inpainting, resident, simulate
 
-REPEATS, BATCH, CELLS = 15, 64, 700
+REPEATS, BATCH, CELLS = 9, 64, 700
 
 
 def main():

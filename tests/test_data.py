@@ -479,3 +479,17 @@ def test_cells_of_coos_7_name_their_authors_and_licence_wherever_they_are_shown(
     assert "names no source" in open_split(write_split(tmp_path / "mine_test3.hdf5")).source
     ours = open_split(write_split(tmp_path / "COOS7_v1.1_test4.hdf5", attrs={"source": "another"}))
     assert ours.source == "another"
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", ">i4", "<f8"])
+@pytest.mark.parametrize("chunks, userblock", [(None, 0), (None, 2048), ((3, 1, 16, 64), 512)])
+@pytest.mark.parametrize("indices", [[0], [39], [4, 5, 6, 20, 22, 39], range(40), [7, 3, 3, 30]])
+def test_cells_are_those_that_h5py_reads_wherever_they_lie_in_the_file(tmp_path, dtype, chunks, userblock, indices):
+    images = np.random.default_rng(0).integers(0, 65536, (40, 2, 64, 64)).astype(dtype)
+    path = tmp_path / "COOS7_v1.1_test1.hdf5"
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        file["before"] = np.arange(77)
+        file.create_dataset("data", data=images, chunks=chunks)
+        file["labels"] = np.arange(40) % 7
+    found = open_split(path).images[list(indices)]
+    np.testing.assert_array_equal(found, images[list(indices)].astype(np.uint16))
