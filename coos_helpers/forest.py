@@ -6,7 +6,8 @@ feature's values are first put into at most 256 bins with equally many training 
 2017), and cuts lie between bins. A feature with up to 256 values loses nothing.
 
 Why not a library: a search of 100 settings on two cores needs a forest several times faster than scikit-learn's.
-`benchmarks/forest.py` sets this one beside it, and beside scikit-learn-intelex where that is installed.
+scikit-learn-intelex is about as fast as this one, but is not to be had for every processor, and a result must not
+depend on whether it is there. `benchmarks/forest.py` sets the three side by side.
 """
 
 import numpy as np
