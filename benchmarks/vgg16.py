@@ -26,8 +26,10 @@ def main():
             for depth in [n + 2 for n, m in enumerate(model) if isinstance(m, torch.nn.Conv2d)]:
                 model[:depth](ready[:FEW]).amax((2, 3))
 
+    weights = {f"features.{name}": values for name, values in vgg16.network().state_dict().items()}
+
     def ours():
-        vgg16.features(split, None, device=device, progress=False)
+        vgg16.features(split, weights, device=device, progress=False)
 
     bare()
     times = common.race({"ours": ours, "bare": bare, "thirteen": thirteen})

@@ -21,11 +21,14 @@ MEANS = (123.0, 116.8, 103.9)
 
 def network(weights=None):
     """Build VGG16's convolutions: the original weights, or random ones from a fixed seed when `weights` is None."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = vgg16(weights=None).features
-    if weights is not None:
-        model.load_state_dict({name.removeprefix("features."): values for name, values in weights.items()})
+    if weights is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = vgg16(weights=None).features
+    else:
+        with torch.device("meta"):  # no numbers are drawn that would be overwritten: that took a second
+            model = vgg16(weights=None).features
+        model.load_state_dict({name.removeprefix("features."): w for name, w in weights.items()}, assign=True)
     return model.eval().requires_grad_(False)
 
 
