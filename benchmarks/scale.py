@@ -18,6 +18,7 @@ import common
 import numpy as np
 
 from coos_helpers import classifiers, data, metrics, pretrained, simulate, store, texture, vgg16
+from coos_helpers.simulate.kernels import source_digest
 
 SHARES = (0.1, 0.314, 1.0)  # 13,000, 41,000 and 132,209 cells
 DRAWS = 2  # of the forest's search; the paper's 100 take 50 times as long
@@ -45,7 +46,7 @@ def main(shares):
 def code(stage):
     """Condense the source of what a stage does into a key."""
     if stage == "simulate":
-        return store.code_key("simulate")
+        return source_digest()
     own = {"texture": ("texture", "haralick"), "conv4_1": ("vgg16",)}
     own |= {"knn": ("neighbours",), "l1-lr": ("lasso",), "rf": ("forest",)}
     return store.source_key(*own[stage.split()[-1]])
