@@ -12,17 +12,16 @@ networks, and what is faster is approximate. `benchmarks/neighbours.py` sets the
 """
 
 import numpy as np
-import torch
 from joblib import Parallel, delayed
 from numba import njit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from threadpoolctl import threadpool_limits
 
 AXES = 64  # in the bound, or half of all if that is more
 SAMPLE = 5000  # cells from which the axes are found
 BLOCK = 64  # bounds that are passed over together
 FEW = 50  # distances, for d squared, that are measured sooner than axes are found
-PIECE = 8_000_000  # bounds at once
-PARTS = 8  # of a piece, for as many threads at most
+ROWS = 64  # queries in one piece of work
 
 
 class NearestNeighbours(ClassifierMixin, BaseEstimator):
@@ -79,21 +78,25 @@ def nearest(train, queries, k):
     if len(train) > 1 and len(train) * len(queries) > FEW * d * d:
         axes, kept = principal_axes(train[:: -(-len(train) // SAMPLE)]), min(d, max(AXES, d // 2))
     short, rest = _turned(train - middle, axes, kept)
-    cells = rest, np.ascontiguousarray(short[:, -1]), train
-    lengths, short = torch.from_numpy(np.einsum("nd,nd->n", short, short)), torch.from_numpy(short)
-    found, rows = np.empty((len(queries), k), np.int64), max(1, PIECE // len(train))
-    room = torch.empty(min(rows, len(queries)), len(train))
-    for start in range(0, len(queries), rows):
-        asked = queries[start : start + rows]
-        own = np.square(asked - middle).sum(1)
-        asked_short, asked_rest = _turned(asked - middle, axes, kept)
-        bounds = torch.addmm(lengths, torch.from_numpy(asked_short), short.T, alpha=-2, out=room[: len(asked)]).numpy()
-        given = bounds, own, asked_rest, np.ascontiguousarray(asked_short[:, -1]), asked
-        step = -(-len(asked) // PARTS)
-        parts = [slice(begin, begin + step) for begin in range(0, len(asked), step)]
-        jobs = (delayed(_settled)(*(values[part] for values in given), *cells, k) for part in parts)
-        found[start : start + rows] = np.concatenate(Parallel(-1, require="sharedmem")(jobs))
-    return found
+    length = np.ascontiguousarray(short[:, -1])
+    # One product gives squared lengths less twice the inner products.
+    doubled = np.column_stack([-2 * short, np.einsum("nd,nd->n", short, short)]).T
+    cells = doubled, rest, length, train
+    parts = (queries[start : start + ROWS] for start in range(0, len(queries), ROWS))
+    with threadpool_limits(1, "blas"):  # a thread for each part, and not for each product
+        jobs = (delayed(_of_part)(part, middle, axes, kept, cells, k) for part in parts)
+        found = Parallel(-1, require="sharedmem")(jobs)
+    return np.concatenate([np.empty((0, k), np.int64), *found])
+
+
+def _of_part(asked, middle, axes, kept, cells, k):
+    """Find the k nearest of some queries, (n, k) int64."""
+    doubled, *others = cells
+    short, rest = _turned(asked - middle, axes, kept)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is measured in double precision
+        bounds = np.column_stack([short, np.ones(len(short), np.float32)]) @ doubled
+    own = np.square(asked - middle).sum(1)
+    return _settled(bounds, own, rest, np.ascontiguousarray(short[:, -1]), asked, *others, k)
 
 
 def principal_axes(features):

@@ -75,7 +75,7 @@ def test_pieces_change_nothing(monkeypatch):
     rng = np.random.default_rng(2)
     train, queries = rng.normal(size=(90, 4)), rng.normal(size=(33, 4))
     whole = nearest(train, queries, 5)
-    monkeypatch.setattr(neighbours, "PIECE", 200)
+    monkeypatch.setattr(neighbours, "ROWS", 7)
     np.testing.assert_array_equal(nearest(train, queries, 5), whole)
 
 
