@@ -78,7 +78,7 @@ def speed(folder=MEASURED):
     for stage, by_size in stages.items():
         took = [f"{by_size[n]['seconds']:.0f} s, {by_size[n]['GiB']:.1f} GiB" if n in by_size else "–" for n in sizes]
         rows.append([stage, *took, power([(n, line["seconds"]) for n, line in by_size.items()])])
-    about = f"\nMeasured on: {scale['about']['machine']}; {scale['about']['made']}.\n" if scale else ""
+    about = f"\nMeasured on: {scale['about']['machine']}; {scale['about']['made']}. {scale['about'].get('note', '')}\n" if scale else ""
     largest = max((line["GiB"] for line in scale["lines"]), default=0) if scale else 0
     about += f"\nThe largest process of all took {largest:.1f} GiB.\n" if largest else ""
     columns = ["stage", *(f"{size:,} cells" for size in sizes), "grows as"]
