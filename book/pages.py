@@ -78,9 +78,12 @@ def speed(folder=MEASURED):
     for stage, by_size in stages.items():
         took = [f"{by_size[n]['seconds']:.0f} s, {by_size[n]['GiB']:.1f} GiB" if n in by_size else "–" for n in sizes]
         rows.append([stage, *took, power([(n, line["seconds"]) for n, line in by_size.items()])])
-    about = f"\nMeasured on: {scale['about']['machine']}; {scale['about']['made']}. {scale['about'].get('note', '')}\n" if scale else ""
-    largest = max((line["GiB"] for line in scale["lines"]), default=0) if scale else 0
-    about += f"\nThe largest process of all took {largest:.1f} GiB.\n" if largest else ""
+    about = ""
+    if scale:
+        told = scale["about"]
+        largest = max((line["GiB"] for line in scale["lines"]), default=0)
+        about = f"\nMeasured on: {told['machine']}; {told['made']}. The largest process took {largest:.1f} GiB. "
+        about += told.get("note", "") + "\n"
     columns = ["stage", *(f"{size:,} cells" for size in sizes), "grows as"]
     tables["scale.md"] = markdown(columns, rows) + about
     return {name: text.encode() for name, text in tables.items()}
