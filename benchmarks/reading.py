@@ -26,7 +26,7 @@ def main():
         return sum(len(split.images[np.sort(order[n : n + BATCH])]) for n in range(0, len(order), BATCH))
 
     def in_order():
-        return sum(len(images) for _, images in split.batches())
+        return sum(len(images) for _, images in split.batches(BATCH))
 
     at_once()  # so that every side finds the file in the system's cache
     times = common.race({"random": at_random, "in order": in_order, "at once": at_once})
