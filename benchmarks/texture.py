@@ -41,7 +41,7 @@ def main(folder=None):
     together = [sum(spent) for spent in zip(*(times[part] for part in parts), strict=True)]
     shares = ", ".join(f"{part} {np.median(times[part]) / np.median(together):.0%}" for part in parts)
     at, note = f"{len(split):,} cells", f"the whole as a multiple of the sum, of which {shares}"
-    shown = at, "the sum of its parts", times["whole"], common.ratio(times["whole"], together)
+    shown = at, "the sum of its parts, one core", times["whole"], common.ratio(times["whole"], together)
     lines = [common.line("Whole Texture extraction", *shown, "", True, note)]
     if (kept := store.root() / "scale" / "1" / "texture.json").exists():
         full = json.loads(kept.read_text())
