@@ -43,7 +43,7 @@ book: .venv/installed
 
 test: .venv/installed
 	@echo "== Testing"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 BENCHMARKS := haralick texture simulate reading vgg16 training l1 forest neighbours bootstrap book
 

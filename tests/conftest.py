@@ -18,6 +18,26 @@ PROJECT = Path(__file__).resolve().parents[1]
 #: File names of a release, in the release's order.
 FILES = {"train": "COOS7_v1.1_training.hdf5"} | {f"test{i}": f"COOS7_v1.1_test{i}.hdf5" for i in (1, 2, 3, 4)}
 
+#: What takes minutes, the longest first: two workers that begin with it end at about the same time.
+LONG = ["test_book", "test_browser", "test_real_cells", "test_robust"]
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a worker of `make test` a file at a time, and the two that need the whole book to the same one."""
+    from xdist.scheduler import LoadFileScheduling  # here, as one file alone is run without workers
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return super()._split_scope(nodeid).replace("test_browser", "test_book")
+
+    return ByFile(config, log)
+
 
 def cells(n, seed=0):
     """Draw n cells of noise, (n, 2, 64, 64) uint16, no two alike."""
