@@ -12,7 +12,7 @@ networks, and what is faster is approximate. `benchmarks/neighbours.py` sets the
 """
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from numba import njit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from threadpoolctl import threadpool_limits
@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 AXES = 64  # in the bound, or half of all if that is more
 SAMPLE = 5000  # cells from which the axes are found
 BLOCK = 64  # bounds that are passed over together
+FIRST = 64  # axes of the rest that are looked at together
 FEW = 50  # distances, for d squared, that are measured sooner than axes are found
-ROWS = 64  # queries in one piece of work
+ROWS = 512  # queries in one product, at most
 
 
 class NearestNeighbours(ClassifierMixin, BaseEstimator):
@@ -71,8 +72,7 @@ def nearest(train, queries, k):
         raise ValueError(f"found {len(train)} training cells; expected at least k = {k}, and k above 0.")
     if queries.ndim != 2 or queries.shape[1] != train.shape[1]:
         raise ValueError(f"found queries of shape {queries.shape}; expected (n, {train.shape[1]}), as in training.")
-    if not (np.isfinite(train).all() and np.isfinite(queries).all()):
-        raise ValueError("found features that are not finite; expected numbers. Look at how they were computed.")
+    train, queries = _in_reach(train, queries)
     middle, d = train.mean(0), train.shape[1]
     axes, kept = np.eye(d), d
     if len(train) > 1 and len(train) * len(queries) > FEW * d * d:
@@ -82,21 +82,33 @@ def nearest(train, queries, k):
     # One product gives squared lengths less twice the inner products.
     doubled = np.column_stack([-2 * short, np.einsum("nd,nd->n", short, short)]).T
     cells = doubled, rest, length, train
-    parts = (queries[start : start + ROWS] for start in range(0, len(queries), ROWS))
+    parts = np.array_split(queries, min(len(queries), 16 * effective_n_jobs(-1)) or 1)
     with threadpool_limits(1, "blas"):  # a thread for each part, and not for each product
         jobs = (delayed(_of_part)(part, middle, axes, kept, cells, k) for part in parts)
-        found = Parallel(-1, require="sharedmem")(jobs)
-    return np.concatenate([np.empty((0, k), np.int64), *found])
+        return np.concatenate(Parallel(-1, require="sharedmem")(jobs))
 
 
-def _of_part(asked, middle, axes, kept, cells, k):
+def _in_reach(train, queries):
+    """Refuse what is not finite; scale what single precision could not square, by a power of two."""
+    ends = [end(cells, axis=0) for cells in (train, queries) if len(cells) for end in (np.min, np.max)]
+    if not np.isfinite(ends).all():
+        raise ValueError("found features that are not finite; expected numbers. Look at how they were computed.")
+    _, power = np.frexp(np.abs(np.subtract(ends, train.mean(0))).max())
+    return (train, queries) if abs(power) < 50 else (np.ldexp(train, -power), np.ldexp(queries, -power))
+
+
+def _of_part(queries, middle, axes, kept, cells, k):
     """Find the k nearest of some queries, (n, k) int64."""
     doubled, *others = cells
-    short, rest = _turned(asked - middle, axes, kept)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is measured in double precision
-        bounds = np.column_stack([short, np.ones(len(short), np.float32)]) @ doubled
-    own = np.square(asked - middle).sum(1)
-    return _settled(bounds, own, rest, np.ascontiguousarray(short[:, -1]), asked, *others, k)
+    found = np.empty((len(queries), k), np.int64)
+    bounds = np.empty((min(ROWS, len(queries)), doubled.shape[1]), np.float32)  # once, as new memory costs time
+    for start in range(0, len(queries), ROWS):
+        asked = queries[start : start + ROWS]
+        short, rest = _turned(asked - middle, axes, kept)
+        low = np.matmul(np.column_stack([short, np.ones(len(short), np.float32)]), doubled, out=bounds[: len(asked)])
+        own, length = np.square(asked - middle).sum(1), np.ascontiguousarray(short[:, -1])
+        found[start : start + ROWS] = _settled(low, own, rest, length, asked, *others, k)
+    return found
 
 
 def principal_axes(features):
@@ -107,9 +119,9 @@ def principal_axes(features):
 
 def _turned(centred, axes, kept):
     """Turn cells (n, d) onto the axes: `kept` coordinates with the length of the others, and the others; float32."""
-    turned = centred @ axes
-    length = np.sqrt(np.square(turned[:, kept:]).sum(1))
-    return np.column_stack([turned[:, :kept], length]).astype(np.float32), turned[:, kept:].astype(np.float32)
+    turned = (centred @ axes).astype(np.float32)
+    length = np.linalg.norm(turned[:, kept:], axis=1)
+    return np.column_stack([turned[:, :kept], length]), np.ascontiguousarray(turned[:, kept:])
 
 
 @njit(nogil=True, cache=True)
@@ -124,8 +136,9 @@ def _settled(bounds, own, asked_rest, asked_length, asked, rest, length, train, 
     rest, length, train : the same of the training cells.
     """
     found, near = np.empty((len(asked), k), np.int64), np.empty(k, np.int64)
-    lowest, apart = np.empty(k), np.empty(k)
+    lowest, apart = np.empty(k, np.float32), np.empty(k)
     n_train, d = train.shape
+    some, begun = np.empty(n_train, np.int64), np.empty(n_train)
     for q in range(len(asked)):
         row = bounds[q]
         for begin in range(0, n_train, BLOCK):
@@ -137,30 +150,36 @@ def _settled(bounds, own, asked_rest, asked_length, asked, rest, length, train, 
                     _insert(row[n], n, lowest, near, min(n, k))
         for place in range(k):
             _insert(_squared(train[near[place]], asked[q]), near[place], apart, found[q], place)
-        limit = _limit(own[q], apart[k - 1], d)
+        limit, count = _limit(own[q], apart[k - 1], d), 0
         for begin in range(0, n_train, BLOCK):
             block = row[begin : begin + BLOCK]
-            if not _any_at_most(block, limit - own[q]):
+            if not _any_at_most(block, np.float32(limit - own[q])):
                 continue
             for n in range(begin, begin + len(block)):
-                if limit - own[q] < row[n] < np.inf:
-                    continue
-                without = row[n] + own[q] - (length[n] - asked_length[q]) ** 2
-                if _far(rest[n], asked_rest[q], without, limit) or n in near:
-                    continue
-                distance = _squared(train[n], asked[q])
-                if distance <= apart[k - 1]:
-                    _insert(distance, n, apart, found[q], k)
-                    limit = _limit(own[q], apart[k - 1], d)
+                if row[n] <= limit - own[q]:
+                    some[count] = n
+                    count += 1
+        for at in range(count):  # all in one go, as a processor then waits for many cells at once
+            n = some[at]
+            begun[at] = row[n] + own[q] - (length[n] - asked_length[q]) ** 2
+            begun[at] += _squared(rest[n, :FIRST], asked_rest[q, :FIRST])
+        for at in range(count):
+            n = some[at]
+            if begun[at] > limit or _far(rest[n, FIRST:], asked_rest[q, FIRST:], begun[at], limit) or n in near:
+                continue
+            distance = _squared(train[n], asked[q])
+            if distance <= apart[k - 1]:
+                _insert(distance, n, apart, found[q], k)
+                limit = _limit(own[q], apart[k - 1], d)
     return found
 
 
 @njit(nogil=True, cache=True)
 def _any_at_most(values, limit):
-    """Tell whether any value is at most a limit, or not finite; without a branch, so that many are compared at once."""
-    count = 0
+    """Tell whether any value is at most a limit; as a sum of 32 bits, which a processor makes of many at once."""
+    count = np.int32(0)
     for value in values:
-        count += not limit < value < np.inf
+        count += np.int32(value <= limit)
     return count > 0
 
 
@@ -170,7 +189,7 @@ def _limit(own, distance, d):
 
     Rounding is relative to lengths, and such a cell is at most as long as the query and its distance together.
     """
-    return distance + (d + 8) * 1.2e-7 * (2 * np.sqrt(own) + np.sqrt(distance)) ** 2 + d * 1e-37
+    return distance + (d + 9) * 1.2e-7 * (2 * np.sqrt(own) + np.sqrt(distance)) ** 2 + d * 1e-37
 
 
 @njit(nogil=True, cache=True)
@@ -190,7 +209,7 @@ def _far(a, b, total, limit):
     """Tell whether two cells are further apart than a squared distance, from a part of it on, as soon as it is sure."""
     for begin in range(0, len(a), 32):
         total += _squared(a[begin : begin + 32], b[begin : begin + 32])
-        if limit < total < np.inf:
+        if total > limit:
             return True
     return False
 
@@ -198,7 +217,7 @@ def _far(a, b, total, limit):
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
 def _squared(a, b):
     """Measure the squared distance of two cells, in their own precision."""
-    total = a[0] - a[0]
+    total = a.dtype.type(0)
     for j in range(len(a)):
         total += (a[j] - b[j]) * (a[j] - b[j])
     return total

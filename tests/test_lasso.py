@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from coos_helpers.lasso import L1LogisticRegression, minimise, objective
+from coos_helpers.lasso import L1LogisticRegression, _curvature, minimise, objective
 
 
 def cells(n, d, k=3, seed=0):
@@ -26,7 +26,7 @@ def liblinear(C=1.0):  # by the penalty's old name, which every scikit-learn fro
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("n, d", [(600, 5), (400, 60), (120, 200)])
+@pytest.mark.parametrize("n, d", [(600, 5), (400, 60), (120, 200), (4000, 30)])
 @pytest.mark.parametrize("C", [0.01, 1.0, 30.0])
 def test_the_objective_is_liblinears(n, d, C):
     X, labels = cells(n, d)
@@ -60,6 +60,17 @@ def test_no_step_from_the_minimum_goes_down():
         for _ in range(20):
             other = w + size * rng.normal(size=len(w))
             assert objective(other, X @ other, sign) >= lowest * (1 - 1e-12)
+
+
+def test_a_sample_of_cells_has_the_curvature_of_all_on_average():
+    X, _ = cells(2000, 8)
+    bend = np.random.default_rng(0).random(2000) ** 8  # most cells bend little, as far from the boundary
+    draw, free = np.random.default_rng(1), np.arange(8)
+    true = (X * bend[:, None]).T @ X
+    drawn = np.array([_curvature(X, free, bend, 160, draw) for _ in range(300)])
+    assert np.abs(drawn.mean(0) - true).max() < 4 * (drawn.std(0) / np.sqrt(300)).max() + 1e-5 * true.max()
+    assert drawn.std(0).max() > 1e-3 * true.max(), "it is a sample"
+    assert _curvature(X, free, bend, 2000, draw) == pytest.approx(true, rel=1e-4, abs=1e-4 * true.max())
 
 
 def test_a_strong_penalty_leaves_no_weight():
