@@ -85,6 +85,22 @@ def test_useless_and_constant_features_get_a_weight_of_exactly_0():
     assert (weights[:, -1] == 0).all() and (weights == 0).mean() > 0.3
 
 
+def test_features_that_repeat_others_neither_change_the_minimum_nor_delay_it():
+    X, labels = cells(3000, 20)
+    sign = np.where(labels == 0, 1.0, -1.0)
+    w, steps = minimise(X, sign, tol=1e-8)
+    twice = np.column_stack([X, X[:, :7], -X[:, 5:12]])
+    v, more = minimise(twice, sign, tol=1e-8)
+    assert objective(v, twice @ v, sign) == pytest.approx(objective(w, X @ w, sign), rel=1e-7)
+    assert more <= steps + 5
+
+
+def test_features_that_sum_to_others_take_few_steps():
+    X, labels = cells(5000, 40)
+    X = np.column_stack([X, X @ np.random.default_rng(3).normal(size=(40, 30))])
+    assert L1LogisticRegression(C=10.0).fit(X, labels).n_iter_.max() < 40
+
+
 def test_classes_that_can_be_told_apart_without_error_end_too():
     X = np.repeat([[-1.0, 0.0], [1.0, 0.0]], 50, axis=0) + np.random.default_rng(0).normal(0, 0.01, (100, 2))
     model = L1LogisticRegression(C=1e3).fit(X, np.repeat([0, 1], 50))
