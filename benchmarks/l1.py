@@ -1,10 +1,9 @@
 """Time L1 logistic regression, one class against the rest: ours against what you would take instead, in one run.
 
 Features are those of VGG16's conv4_1, (N, 512), of simulated training cells. A solver that is not done within a quarter
-of an hour is stopped, and its ratio is a lower bound. Prints seconds, how far the objective lies
-above the lowest that any solver reached, the share of other cells on which predictions agree with ours, and the ratio
-of the times. The others fit classes side by side on all cores; ours uses them for its products of matrices. As they
-are slow, each side runs once.
+of an hour is stopped, and its ratio is a lower bound. Prints seconds, how far the objective lies above the lowest that
+any solver reached, the share of other cells on which predictions agree with ours, and the ratio of the times. All fit
+classes side by side on all cores. As the others are slow, each side runs once.
 
     python benchmarks/l1.py [SECONDS]
 """

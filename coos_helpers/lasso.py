@@ -178,6 +178,8 @@ def _direction(curvature, gradient, w):
             break
         for _ in range(len(u)):
             there = np.flatnonzero(u)
+            if len(there) == 0:
+                break
             now, bend = u[there], curvature[np.ix_(there, there)]
             try:
                 way = -cho_solve(cho_factor(bend), slope[there] + np.sign(now))

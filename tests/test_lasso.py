@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from coos_helpers.lasso import L1LogisticRegression, _curvature, minimise, objective
+from coos_helpers.lasso import L1LogisticRegression, _curvature, _direction, minimise, objective
 
 
 def cells(n, d, k=3, seed=0):
@@ -83,6 +83,10 @@ def test_useless_and_constant_features_get_a_weight_of_exactly_0():
     X = np.column_stack([X, np.zeros(300)])
     weights = L1LogisticRegression(C=0.02).fit(X, labels).coef_
     assert (weights[:, -1] == 0).all() and (weights == 0).mean() > 0.3
+
+
+def test_a_model_whose_minimum_is_at_0_is_left_there():
+    assert _direction(np.eye(2), np.array([0.5, 0.2]), np.array([0.1, 0.0])) == pytest.approx([-0.1, 0.0], abs=1e-12)
 
 
 def test_features_that_repeat_others_neither_change_the_minimum_nor_delay_it():
