@@ -23,39 +23,50 @@ from coos_helpers.simulate.kernels import source_digest
 SHARES = (0.1, 0.314, 1.0)  # 13,000, 41,000 and 132,209 cells
 DRAWS = 2  # of the forest's search; the paper's 100 take 50 times as long
 FEATURES = {"texture": "Texture", "conv4_1": "VGG16 conv4_1"}
+CORES = str(os.cpu_count())
 FITS = {"knn": "kNN", "l1-lr": "L1 LR", "rf": f"RF, {DRAWS} draws"}
 
 
 def main(shares):
-    lines, places = [], store.root() / "scale"
+    lines = []
     for share in shares:
-        for stage in ["simulate", *FEATURES, *(f"{f} {c}" for f in FEATURES for c in FITS)]:
-            note = places / f"{share:g}" / f"{stage.replace(' ', '-')}.json"
-            key = code(stage)
-            if not note.exists() or json.loads(note.read_text())["code"] != key:
-                note.parent.mkdir(parents=True, exist_ok=True)
-                done = subprocess.run([sys.executable, __file__, str(share), stage], stdout=subprocess.PIPE, check=True)
-                measured = json.loads(done.stdout.splitlines()[-1]) | {"made": time.strftime("%Y-%m-%d"), "code": key}
-                with store.atomic(note) as file:
-                    file.write(json.dumps(measured).encode())
-            lines.append(json.loads(note.read_text()))
+        for name in ["simulate", *FEATURES, *(f"{f} {c}" for f in FEATURES for c in FITS)]:
+            lines.append(measured(share, name))
             print(lines[-1], flush=True)
         common.keep("scale", lines)
 
 
-def code(stage):
-    """Condense the source of what a stage does into a key."""
-    if stage == "simulate":
+def place(share):
+    """Give the folder of a size."""
+    return store.root() / "scale" / f"{share:g}"
+
+
+def measured(share, name):
+    """Give what a stage took, by what is kept or by running it."""
+    note, key = place(share) / f"{name.replace(' ', '-')}.json", code(name)
+    if not note.exists() or json.loads(note.read_text())["code"] != key:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, __file__, str(share), name]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=os.environ | {"OMP_NUM_THREADS": CORES})
+        found = json.loads(done.stdout.splitlines()[-1]) | {"made": time.strftime("%Y-%m-%d"), "code": key}
+        with store.atomic(note) as file:
+            file.write(json.dumps(found | {"machine": common.machine()}).encode())
+    return json.loads(note.read_text())
+
+
+def code(name):
+    """Condense the source of what a stage does, and of the stages before it, into a key."""
+    if name == "simulate":
         return source_digest()
-    own = {"texture": ("texture", "haralick"), "conv4_1": ("vgg16",)}
+    own = {"texture": ("texture", "haralick", "rescale"), "conv4_1": ("vgg16", "rescale")}
     own |= {"knn": ("neighbours",), "l1-lr": ("lasso",), "rf": ("forest",)}
-    return store.source_key(*own[stage.split()[-1]])
+    *before, last = name.split()
+    return store.key(own=store.source_key(*own[last]), before=code(before[0] if before else "simulate"))
 
 
 def stage(share, name):
     """Run one stage and print its seconds and its peak memory."""
-    place = store.root() / "scale" / f"{share:g}"
-    folder = place / "release"
+    folder = place(share) / "release"
     said, start = {}, perf_counter()
     if name == "simulate":
         simulate.simulate(folder, scale=share, seed=0)
@@ -68,11 +79,11 @@ def stage(share, name):
                 found = texture.features(split)
             else:
                 found = vgg16.features(split, weights, layers=("conv4_1",))["conv4_1"]
-            np.save(place / f"{name}-{split.name}.npy", found)
+            np.save(place(share) / f"{name}-{split.name}.npy", found)
     else:
         features, classifier = name.split()
         release = data.open_release(folder)
-        found = {split: np.load(place / f"{features}-{split}.npy") for split in release}
+        found = {split: np.load(place(share) / f"{features}-{split}.npy") for split in release}
         model = classifiers.fit(classifier, found["train"], release["train"].labels, DRAWS)
         for split in release.values():
             predicted = model.predict(np.asarray(found[split.name], np.float64))
@@ -85,7 +96,6 @@ def stage(share, name):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
     if len(sys.argv) == 3 and not sys.argv[2].replace(".", "").isdigit():
         stage(float(sys.argv[1]), sys.argv[2])
     else:

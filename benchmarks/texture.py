@@ -2,7 +2,7 @@
 
 The parts are: reading, the rescaling to 8 bits, Haralick's features, the three moments and the correlation. Each goes
 over the same cells by itself, on one core but for reading, with what it needs ready in memory. What `scale.py` measured
-of the full-scale release is shown as well, if it is there.
+of the full-scale release on this machine is shown as well, if it is there.
 
     python benchmarks/texture.py [RELEASE]
 """
@@ -43,8 +43,9 @@ def main(folder=None):
     at, note = f"{len(split):,} cells", f"the whole as a multiple of the sum, of which {shares}"
     shown = at, "the sum of its parts, one core", times["whole"], common.ratio(times["whole"], together)
     lines = [common.line("Whole Texture extraction", *shown, "", True, note)]
-    if (kept := store.root() / "scale" / "1" / "texture.json").exists():
-        full = json.loads(kept.read_text())
+    kept = store.root() / "scale" / "1" / "texture.json"
+    full = json.loads(kept.read_text()) if kept.exists() else {}
+    if full.get("machine") == common.machine():
         good = full["seconds"] < 180 and full["GiB"] < 1.5
         at, note = f"{full['cells']:,} cells", f"once; {full['GiB']:.2f} GiB at most"
         bar = "under 3 min and 1.5 GiB"

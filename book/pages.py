@@ -68,8 +68,11 @@ def speed(folder=MEASURED):
     columns = {"path": "path", "at": "at", "against": "against", "ours (s)": "ours (s)", "ratio": "ratio (range)"}
     columns |= {"bar": "asked for", "reached": "reached", "note": "note"}
     rows = [[line[key] for key in columns] for line, _ in races]
-    machines = sorted({f"{about['machine']}; {about['made']}" for _, about in races})
-    tables = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(machines) + ".\n"}
+    runs = {}
+    for line, about in races:
+        runs.setdefault(f"{about['machine']}; {about['made']}", {})[line["path"]] = None
+    told = [f"{run} ({', '.join(paths)})" if len(runs) > 1 else run for run, paths in sorted(runs.items())]
+    tables = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(told) + ".\n"}
     stages = {}
     for line in scale["lines"] if scale else []:
         stages.setdefault(line["stage"], {})[line["cells"]] = line
@@ -80,10 +83,10 @@ def speed(folder=MEASURED):
         rows.append([stage, *took, power([(n, line["seconds"]) for n, line in by_size.items()])])
     about = ""
     if scale:
-        told = scale["about"]
+        runs = sorted({f"{line['machine']}; {line['made']}" for line in scale["lines"]})
         largest = max((line["GiB"] for line in scale["lines"]), default=0)
-        about = f"\nMeasured on: {told['machine']}; {told['made']}. The largest process took {largest:.1f} GiB. "
-        about += told.get("note", "") + "\n"
+        about = f"\nMeasured on: {' / '.join(runs)}. The largest process took {largest:.1f} GiB. "
+        about += scale["about"].get("note", "") + "\n"
     columns = ["stage", *(f"{size:,} cells" for size in sizes), "grows as"]
     tables["scale.md"] = markdown(columns, rows) + about
     return {name: text.encode() for name, text in tables.items()}

@@ -14,6 +14,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numba import njit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_consistent_length
 
 BINS = 256
 SAMPLE = 20_000  # cells from which the bins' borders are taken
@@ -48,8 +49,14 @@ class RandomForest(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     def fit(self, features, labels):
-        """Grow the trees on (N, d) features and (N,) labels."""
+        """Grow the trees on (N, d) features and (N,) labels.
+
+        ValueError : not equally many, more than 256 classes, or features that are not finite.
+        """
+        check_consistent_length(features, labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) > 256:
+            raise ValueError(f"found {len(self.classes_)} classes; expected at most 256. Are the labels numbers?")
         self.edges_ = edges(features)
         self.trees_ = self.grow(binned(features, self.edges_), codes, len(self.classes_))
         return self
@@ -62,7 +69,10 @@ class RandomForest(ClassifierMixin, BaseEstimator):
         bins : (d, N) uint8 from `binned`. codes : (N,) classes from 0 to `n_classes` - 1.
         """
         d = len(bins)
-        tried = {"sqrt": int(np.sqrt(d)), "log2": int(np.log2(d)), None: d}[self.max_features]
+        known = {"sqrt": int(np.sqrt(d)), "log2": int(np.log2(d)), None: d}
+        if self.max_features not in known:
+            raise ValueError(f"found max_features={self.max_features!r}; expected 'sqrt', 'log2' or None.")
+        tried = known[self.max_features]
         limits = (max(tried, 1), -1 if self.max_depth is None else self.max_depth)
         limits += (self.min_samples_split, self.min_samples_leaf, self.bootstrap)
         seeds = np.random.SeedSequence(self.random_state).generate_state(self.n_estimators)

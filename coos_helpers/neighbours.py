@@ -12,9 +12,10 @@ networks, and what is faster is approximate. `benchmarks/neighbours.py` sets the
 """
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, cpu_count, delayed
 from numba import njit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_consistent_length
 from threadpoolctl import threadpool_limits
 
 AXES = 64  # in the bound, or half of all if that is more
@@ -23,6 +24,7 @@ BLOCK = 64  # bounds that are passed over together
 FIRST = 64  # axes of the rest that are looked at together
 FEW = 50  # distances, for d squared, that are measured sooner than axes are found
 ROWS = 512  # queries in one product, at most
+BYTES = 2**28  # of the bounds that one product gives, at most
 
 
 class NearestNeighbours(ClassifierMixin, BaseEstimator):
@@ -37,7 +39,8 @@ class NearestNeighbours(ClassifierMixin, BaseEstimator):
         self.k = k
 
     def fit(self, features, labels):
-        """Keep (N, d) features and (N,) labels."""
+        """Keep (N, d) features and (N,) labels; ValueError if these are not equally many."""
+        check_consistent_length(features, labels)
         self.classes_, self.codes_ = np.unique(labels, return_inverse=True)
         self.features_ = np.asarray(features, np.float64)
         return self
@@ -65,9 +68,12 @@ def nearest(train, queries, k):
 
     Raises
     ------
-    ValueError : fewer training cells than neighbours, queries with other features, or features that are not finite.
+    ValueError : no features, fewer training cells than neighbours, queries with other features, or features that are
+        not finite.
     """
     train, queries = np.ascontiguousarray(train, np.float64), np.ascontiguousarray(queries, np.float64)
+    if train.ndim != 2 or train.shape[1] == 0:
+        raise ValueError(f"found training cells of shape {train.shape}; expected (N, d), with at least one feature.")
     if not 0 < k <= len(train):
         raise ValueError(f"found {len(train)} training cells; expected at least k = {k}, and k above 0.")
     if queries.ndim != 2 or queries.shape[1] != train.shape[1]:
@@ -82,7 +88,7 @@ def nearest(train, queries, k):
     # One product gives squared lengths less twice the inner products.
     doubled = np.column_stack([-2 * short, np.einsum("nd,nd->n", short, short)]).T
     cells = doubled, rest, length, train
-    parts = np.array_split(queries, min(len(queries), 16 * effective_n_jobs(-1)) or 1)
+    parts = np.array_split(queries, min(len(queries), 16 * cpu_count()) or 1)
     with threadpool_limits(1, "blas"):  # a thread for each part, and not for each product
         jobs = (delayed(_of_part)(part, middle, axes, kept, cells, k) for part in parts)
         return np.concatenate(Parallel(-1, require="sharedmem")(jobs))
@@ -101,13 +107,14 @@ def _of_part(queries, middle, axes, kept, cells, k):
     """Find the k nearest of some queries, (n, k) int64."""
     doubled, *others = cells
     found = np.empty((len(queries), k), np.int64)
-    bounds = np.empty((min(ROWS, len(queries)), doubled.shape[1]), np.float32)  # once, as new memory costs time
-    for start in range(0, len(queries), ROWS):
-        asked = queries[start : start + ROWS]
+    rows = max(1, min(ROWS, len(queries), BYTES // (4 * doubled.shape[1])))
+    bounds = np.empty((rows, doubled.shape[1]), np.float32)  # once, as new memory costs time
+    for start in range(0, len(queries), rows):
+        asked = queries[start : start + rows]
         short, rest = _turned(asked - middle, axes, kept)
         low = np.matmul(np.column_stack([short, np.ones(len(short), np.float32)]), doubled, out=bounds[: len(asked)])
         own, length = np.square(asked - middle).sum(1), np.ascontiguousarray(short[:, -1])
-        found[start : start + ROWS] = _settled(low, own, rest, length, asked, *others, k)
+        found[start : start + rows] = _settled(low, own, rest, length, asked, *others, k)
     return found
 
 

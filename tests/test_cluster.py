@@ -10,6 +10,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from conftest import memory_split
 from distributed import Client, LocalCluster
 
 from coos_helpers import classifiers, data, forest, simulate, texture
@@ -133,9 +134,9 @@ def test_a_worker_that_dies_takes_nothing_of_a_search_with_it(cluster, build_fol
 
 
 def test_a_worker_that_dies_takes_nothing_of_an_extraction_with_it(cluster, killer):
-    images = np.random.default_rng(0).integers(0, 256, (12_000, 64, 64)).astype(np.uint8)
+    split = memory_split(5_000)
     killed = killer(lambda: busy(cluster))
     with on(cluster):
-        there = haralick(images, (1, 4))
-    np.testing.assert_array_equal(there, haralick(images, (1, 4)))
+        there = texture.features(split, progress=False)
+    np.testing.assert_array_equal(there, texture.features(split, progress=False))
     assert killed and killed[0] not in pids(cluster)

@@ -39,11 +39,17 @@ def test_the_tables_of_speed_are_what_was_measured(tmp_path):
     line |= {"bar": "2 x", "reached": "yes", "note": ""}
     about = {"machine": "a machine", "made": "2031-05-06"}
     (tmp_path / "knn.json").write_text(json.dumps({"about": about, "lines": [line]}))
-    stages = [{"stage": "texture", "cells": n, "seconds": n / 10, "GiB": 1.5, "errors": {}} for n in (10, 1000)]
+    other = json.dumps({"about": about | {"machine": "another"}, "lines": [line | {"path": "L1"}]})
+    stage = {"stage": "texture", "GiB": 1.5, "errors": {}} | about
+    stages = [stage | {"cells": n, "seconds": n / 10} for n in (10, 1000)]
     (tmp_path / "scale.json").write_text(json.dumps({"about": about, "lines": stages}))
     made = {name: text.decode() for name, text in pages.speed(tmp_path).items()}
     assert "| kNN | 9 cells | x | 1 | 2 (1 to 3) | 2 x | yes |  |" in made["races.md"]
-    assert "a machine; 2031-05-06" in made["races.md"]
+    assert made["races.md"].endswith("\nMeasured on: a machine; 2031-05-06.\n")
+    assert "\nMeasured on: a machine; 2031-05-06. The largest process took 1.5 GiB." in made["scale.md"]
+    (tmp_path / "l1.json").write_text(other)
+    races = pages.speed(tmp_path)["races.md"].decode()
+    assert "Measured on: a machine; 2031-05-06 (kNN) / another; 2031-05-06 (L1)." in races
     assert (
         "| stage | 10 cells | 1,000 cells | grows as |" in made["scale.md"]
         and "| texture | 1 s, 1.5 GiB | 100 s, 1.5 GiB | cells<sup>1.00</sup> |" in made["scale.md"]

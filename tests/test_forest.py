@@ -170,3 +170,16 @@ def test_features_that_are_not_finite_are_refused(bad):
     model = RandomForest(2).fit(np.arange(20.0)[:, None], np.arange(20) % 2)
     with pytest.raises(ValueError, match="not finite"):
         model.predict(np.array([[bad]]))
+
+
+@pytest.mark.parametrize(
+    "labels, options, said",
+    [
+        (np.arange(299) % 3, {}, "300, 299"),
+        (np.arange(300), {}, "found 300 classes; expected at most 256"),
+        (np.arange(300) % 3, {"max_features": 0.5}, "found max_features=0.5; expected 'sqrt', 'log2' or None"),
+    ],
+)
+def test_labels_and_settings_that_it_has_no_room_for_are_refused(labels, options, said):
+    with pytest.raises(ValueError, match=said):
+        RandomForest(2, **options).fit(np.zeros((300, 4)), labels)

@@ -54,7 +54,7 @@ def test_predictions_and_probabilities_are_liblinears(k):
 def test_no_step_from_the_minimum_goes_down():
     X, labels = cells(300, 12)
     sign = np.where(labels == 0, 1.0, -1.0)
-    w, _ = minimise(X, sign, tol=1e-9)
+    w, *_ = minimise(X, sign, tol=1e-9)
     lowest, rng = objective(w, X @ w, sign), np.random.default_rng(0)
     for size in (1e-1, 1e-3, 1e-5):
         for _ in range(20):
@@ -92,9 +92,9 @@ def test_a_model_whose_minimum_is_at_0_is_left_there():
 def test_features_that_repeat_others_neither_change_the_minimum_nor_delay_it():
     X, labels = cells(3000, 20)
     sign = np.where(labels == 0, 1.0, -1.0)
-    w, steps = minimise(X, sign, tol=1e-8)
+    w, steps, _ = minimise(X, sign, tol=1e-8)
     twice = np.column_stack([X, X[:, :7], -X[:, 5:12]])
-    v, more = minimise(twice, sign, tol=1e-8)
+    v, more, _ = minimise(twice, sign, tol=1e-8)
     assert objective(v, twice @ v, sign) == pytest.approx(objective(w, X @ w, sign), rel=1e-7)
     assert more <= steps + 5
 
@@ -103,6 +103,17 @@ def test_features_that_sum_to_others_take_few_steps():
     X, labels = cells(5000, 40)
     X = np.column_stack([X, X @ np.random.default_rng(3).normal(size=(40, 30))])
     assert L1LogisticRegression(C=10.0).fit(X, labels).n_iter_.max() < 40
+
+
+def test_features_that_are_0_in_nearly_all_cells_take_few_steps():
+    X, labels = cells(20_000, 30)
+    rng = np.random.default_rng(4)
+    rare = np.zeros((len(X), 20))
+    for column in rare.T:
+        at = rng.choice(len(X), 20, replace=False)
+        column[at] = np.where((labels[at] == 0) == (rng.random(20) > 0.2), 30, -30)
+    model = L1LogisticRegression().fit(np.column_stack([X, rare]), labels)
+    assert model.n_iter_.max() < 40 and model.coef_[0, 30:].any()
 
 
 def test_classes_that_can_be_told_apart_without_error_end_too():
@@ -125,7 +136,16 @@ def test_one_class_and_infinite_features_are_refused():
         L1LogisticRegression().fit(X, labels)
 
 
+@pytest.mark.filterwarnings("error")
+def test_as_many_steps_as_it_takes_suffice():
+    X, labels = cells(200, 20)
+    taken = L1LogisticRegression().fit(X, labels).n_iter_.max()
+    L1LogisticRegression(max_iter=taken).fit(X, labels)
+    with pytest.warns(ConvergenceWarning, match=f"With max_iter={taken - 1}"):
+        L1LogisticRegression(max_iter=taken - 1).fit(X, labels)
+
+
 def test_too_few_steps_are_said():
     X, labels = cells(200, 20)
-    with pytest.warns(ConvergenceWarning, match="1 Newton steps"):
+    with pytest.warns(ConvergenceWarning, match="With max_iter=1, .* for 0, 1, 2"):
         L1LogisticRegression(max_iter=1).fit(X, labels)

@@ -71,12 +71,23 @@ def test_of_cells_at_the_same_distance_the_first_is_taken():
     np.testing.assert_array_equal(nearest(train, queries, 4), [[0, 1, 2, 3], [0, 1, 2, 3]])
 
 
-def test_pieces_change_nothing(monkeypatch):
+@pytest.mark.parametrize("what, value", [("ROWS", 7), ("BYTES", 4 * 90 * 7), ("BYTES", 1)])
+def test_pieces_change_nothing(what, value, monkeypatch):
     rng = np.random.default_rng(2)
-    train, queries = rng.normal(size=(90, 4)), rng.normal(size=(33, 4))
-    whole = nearest(train, queries, 5)
-    monkeypatch.setattr(neighbours, "ROWS", 7)
+    train, queries = rng.normal(size=(90, 4)), rng.normal(size=(330, 4))
+    whole = brute(train, queries, 5)
+    monkeypatch.setattr(neighbours, "cpu_count", lambda: 1)
+    monkeypatch.setattr(neighbours, what, value)
     np.testing.assert_array_equal(nearest(train, queries, 5), whole)
+
+
+def test_many_queries_of_many_features_where_some_cells_are_the_same():
+    rng = np.random.default_rng(8)
+    blend = rng.normal(size=(300, 300)) / np.sqrt(np.arange(1, 301))[:, None]
+    train, queries = (rng.normal(size=(n, 300)) @ blend for n in (1500, 700))
+    train[700:1000] = train[rng.integers(0, 700, 300)]
+    queries[:200] = train[rng.integers(0, 1500, 200)]
+    np.testing.assert_array_equal(nearest(train, queries, 11), brute(train, queries, 11))
 
 
 def test_votes_are_scikit_learns():
@@ -100,6 +111,17 @@ def test_no_block_is_passed_over_where_some_squares_are_too_large_for_single_pre
 
 def test_one_training_cell_is_everybodys_nearest():
     assert nearest(np.ones((1, 1)), np.arange(60.0)[:, None], 1).tolist() == [[0]] * 60
+
+
+@pytest.mark.parametrize("train", [np.zeros(5), np.zeros((5, 0))])
+def test_training_cells_without_features_are_refused(train):
+    with pytest.raises(ValueError, match=r"found training cells of shape .*; expected \(N, d\)"):
+        nearest(train, train, 2)
+
+
+def test_labels_for_other_cells_are_refused():
+    with pytest.raises(ValueError, match="5, 4"):
+        NearestNeighbours(2).fit(np.zeros((5, 2)), np.arange(4))
 
 
 @pytest.mark.parametrize("queries", [np.zeros((3, 1)), np.zeros(2), np.zeros((3, 3))])
