@@ -139,7 +139,8 @@ def _curvature(X, free, bend, sample, draw):
     """Give the second derivatives in the free features, from a sample of cells; `bend` (N,) is each cell's share.
 
     A cell is drawn with a chance in proportion to its share, and with its share divided by that chance stands for those
-    that were not, so that the sum is right on average; what bends most is drawn for certain.
+    that were not, so that the sum is right on average; what bends most is drawn for certain. In single precision: it
+    says where to go next, and the gradient, in double precision, where to end.
     """
     rows, weight = np.arange(len(X)), bend
     if sample < len(X):
@@ -150,15 +151,15 @@ def _curvature(X, free, bend, sample, draw):
         rows = np.flatnonzero(draw.random(len(X)) * level < bend)
         weight = np.maximum(bend[rows], level)
     part = _part(X, rows, free, np.sqrt(weight))
-    curvature = part.T @ part
-    curvature[np.diag_indices_from(curvature)] += 1e-10 * curvature.diagonal().mean() + 1e-12
+    curvature = (part.T @ part).astype(np.float64)
+    curvature[np.diag_indices_from(curvature)] += 1e-6 * curvature.diagonal().mean() + 1e-12
     return curvature
 
 
 @njit(nogil=True, cache=True)
 def _part(X, rows, free, weight):
     """Copy some cells and features, each cell times its weight; other threads go on meanwhile."""
-    part = np.empty((len(rows), len(free)))
+    part = np.empty((len(rows), len(free)), np.float32)
     for i in range(len(rows)):
         for j in range(len(free)):
             part[i, j] = weight[i] * X[rows[i], free[j]]
