@@ -1,5 +1,7 @@
 """Read a split from an HDF5 file of the release (protocol: keys `data` and `labels`, others optional)."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +19,9 @@ BLOCK = 1024
 
 #: Runs of wanted cells closer than this are read in one piece: a seek costs more than a few cells.
 GAP = 16
+
+#: Threads that read cells at once, where each has at least so many to read.
+THREADS, ALONE = 2, 256
 
 #: What h5py raises for damaged files; a damaged shape can ask for more memory than there is.
 UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
@@ -112,16 +117,25 @@ def _read_runs(data, indices):
 
 def _read_in_a_row(path, start, indices, raw):
     """Fill `raw` with cells that lie in a row in a file, from byte `start` on; whether the file has them all."""
+    if not hasattr(os, "preadv"):  # Windows
+        return False
+    parts = np.array_split(np.arange(len(indices)), min(THREADS, -(-len(indices) // ALONE)))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return all(pool.map(lambda part: _fill(path, start, indices[part], raw[part[0] : part[-1] + 1]), parts))
+
+
+def _fill(path, start, indices, raw):
+    """Fill `raw` run by run, a call of the system's for each."""
     cell, into = raw[0].nbytes, memoryview(raw.reshape(-1).view(np.uint8))
-    ends = np.append(np.flatnonzero(np.diff(indices) != 1) + 1, len(indices)) * cell
+    begins = np.append(0, np.flatnonzero(np.diff(indices) != 1) + 1)
+    ends = np.append(begins[1:], len(indices)) * cell
     with open(path, "rb", buffering=0) as file:
-        done = 0
-        for end in ends.tolist():
-            file.seek(start + int(indices[done // cell]) * cell)
-            while done < end:
-                if not (got := file.readinto(into[done:end])):
+        for begin, end, first in zip((begins * cell).tolist(), ends.tolist(), indices[begins].tolist(), strict=True):
+            offset = start + first * cell - begin
+            while begin < end:
+                if not (got := os.preadv(file.fileno(), [into[begin:end]], offset + begin)):
                     return False
-                done += got
+                begin += got
     return True
 
 
