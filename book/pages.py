@@ -70,7 +70,7 @@ def speed(folder=MEASURED):
     rows = [[line[key] for key in columns] for line, _ in races]
     runs = {}
     for line, about in races:
-        runs.setdefault(f"{about['machine']}; {about['made']}", {})[line["path"]] = None
+        runs.setdefault(place_and_day(about), {})[line["path"]] = None
     told = [f"{run} ({', '.join(paths)})" if len(runs) > 1 else run for run, paths in sorted(runs.items())]
     tables = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(told) + ".\n"}
     stages = {}
@@ -83,13 +83,16 @@ def speed(folder=MEASURED):
         rows.append([stage, *took, power([(n, line["seconds"]) for n, line in by_size.items()])])
     about = ""
     if scale:
-        runs = sorted({f"{line['machine']}; {line['made']}" for line in scale["lines"]})
+        runs = sorted({place_and_day(line) for line in scale["lines"]})
         largest = max((line["GiB"] for line in scale["lines"]), default=0)
-        about = f"\nMeasured on: {' / '.join(runs)}. The largest process took {largest:.1f} GiB. "
-        about += scale["about"].get("note", "") + "\n"
+        about = f"\nMeasured on: {' / '.join(runs)}. The largest process took {largest:.1f} GiB.\n"
     columns = ["stage", *(f"{size:,} cells" for size in sizes), "grows as"]
     tables["scale.md"] = markdown(columns, rows) + about
     return {name: text.encode() for name, text in tables.items()}
+
+
+def place_and_day(measured):
+    return f"{measured['machine']}; {measured['made']}"
 
 
 def power(points):

@@ -120,8 +120,11 @@ def _read_in_a_row(path, start, indices, raw):
     if not hasattr(os, "preadv"):  # Windows
         return False
     parts = np.array_split(np.arange(len(indices)), min(THREADS, -(-len(indices) // ALONE)))
-    with ThreadPoolExecutor(len(parts)) as pool:
-        return all(pool.map(lambda part: _fill(path, start, indices[part], raw[part[0] : part[-1] + 1]), parts))
+    jobs = [(path, start, indices[part], raw[part[0] : part[-1] + 1]) for part in parts]
+    if len(jobs) == 1:
+        return _fill(*jobs[0])
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return all(pool.map(lambda job: _fill(*job), jobs))
 
 
 def _fill(path, start, indices, raw):

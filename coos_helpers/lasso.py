@@ -23,6 +23,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 CELLS = 4  # in the sample for the second derivatives, for each feature
+LEAST = 1e-8  # of the most that the objective can bend along a feature, added to what it does bend
+ROUNDED = 1e-6  # of what single precision rounds away in a sum
 
 
 class L1LogisticRegression(ClassifierMixin, BaseEstimator):
@@ -61,8 +63,9 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
         X = np.column_stack([X, np.ones(len(X))])
         signs = (np.where(y == name, 1.0, -1.0) for name in own)
         threads = 1 if len(own) > 1 else None  # a thread for each class, and not for each product
+        lengths = _lengths(X)
         with threadpool_limits(threads, "blas"):
-            jobs = (delayed(minimise)(X, sign, self.C, self.tol, self.max_iter) for sign in signs)
+            jobs = (delayed(minimise)(X, sign, self.C, self.tol, self.max_iter, lengths) for sign in signs)
             weights, steps, left = map(np.array, zip(*Parallel(-1, require="sharedmem")(jobs), strict=True))
         if (late := left > self.tol).any():
             warnings.warn(
@@ -96,13 +99,14 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
         return np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
 
 
-def minimise(X, sign, c=1.0, tol=1e-6, max_iter=100):
+def minimise(X, sign, c=1.0, tol=1e-6, max_iter=100, lengths=None):
     """Find the weights of one class against the rest.
 
     Parameters
     ----------
     X : (N, d) float64; a column of ones in it is an intercept. sign : (N,), 1 in the class and -1 outside.
     c, tol, max_iter : as `C`, `tol` and `max_iter` of `L1LogisticRegression`.
+    lengths : what `_lengths` gives of X, where it is known already.
 
     Returns
     -------
@@ -111,6 +115,7 @@ def minimise(X, sign, c=1.0, tol=1e-6, max_iter=100):
     """
     (n, d), draw = X.shape, np.random.default_rng(0)
     w, z, first, last, sample = np.zeros(d), np.zeros(n), None, np.inf, CELLS * d
+    (squares, shares), damping = lengths or _lengths(X), LEAST
     for step in range(max_iter + 1):
         p = expit(-sign * z)
         gradient = -c * ((sign * p) @ X)
@@ -121,13 +126,18 @@ def minimise(X, sign, c=1.0, tol=1e-6, max_iter=100):
         sample, last = sample * (2 if violation > 0.8 * last else 1), violation
         free = np.flatnonzero((w != 0) | (np.abs(gradient) > 0.9))  # the others are 0 and will stay so for now
         move = np.zeros_like(w)
-        move[free] = _direction(_curvature(X, free, c * p * (1 - p), sample, draw), gradient[free], w[free])
+        curvature = _curvature(X, free, c * p * (1 - p), shares, sample, draw)
+        more = ROUNDED * curvature.diagonal() + damping * c / 4 * squares[free] + 1e-12
+        curvature[np.diag_indices_from(curvature)] += more
+        move[free] = _direction(curvature, gradient[free], w[free])
         along, now = X @ move, objective(w, z, sign, c)
         expected = gradient @ move + np.abs(w + move).sum() - np.abs(w).sum()
         size = 1.0
         while objective(w + size * move, z + size * along, sign, c) > now + 0.01 * size * expected:
             size = size / 2 if size > 1e-9 else 0.0  # at 0 the next step takes a larger sample
         w, z = w + size * move, z + size * along
+        # Where cells are told apart so surely that they bend nothing, steps are too long (Levenberg and Marquardt).
+        damping = max(damping / 10, LEAST) if size == 1 else damping * 10 if size < 0.1 else damping
 
 
 def objective(w, z, sign, c=1.0):
@@ -135,25 +145,31 @@ def objective(w, z, sign, c=1.0):
     return np.abs(w).sum() + c * np.logaddexp(0, -sign * z).sum()
 
 
-def _curvature(X, free, bend, sample, draw):
-    """Give the second derivatives in the free features, from a sample of cells; `bend` (N,) is each cell's share.
+def _lengths(X):
+    """Give each feature's squared length, (d,), and each cell's share of all of these, (N,), which sum to d."""
+    squares = np.einsum("nd,nd->d", X, X)
+    return squares, np.einsum("nd,nd,d->n", X, X, 1 / np.where(squares > 0, squares, 1))
 
-    A cell is drawn with a chance in proportion to its share, and with its share divided by that chance stands for those
-    that were not, so that the sum is right on average; what bends most is drawn for certain. In single precision: it
-    says where to go next, and the gradient, in double precision, where to end.
+
+def _curvature(X, free, bend, shares, sample, draw):
+    """Give the second derivatives in the free features, from a sample of cells that `bend` (N,) the objective.
+
+    A cell is drawn with a chance in proportion to how much it bends and to its share of the features, and divided by
+    that chance stands for those that were not, so that the sum is right on average. What is large alone, as a feature
+    that is 0 in nearly all cells, is drawn for certain (leverage scores, Drineas et al. 2012, of each feature by
+    itself). Summed in single precision: it says where to go next, and the gradient, in double precision, where to end.
     """
     rows, weight = np.arange(len(X)), bend
     if sample < len(X):
-        high = np.sort(bend)[::-1]
+        worth = bend * shares
+        high = np.sort(worth)[::-1]
         certain = np.arange(sample)
         level = (high.sum() - np.append(0, np.cumsum(high[: sample - 1]))) / (sample - certain)
         level = max(level[(high[:sample] <= level).argmax()], 1e-300)
-        rows = np.flatnonzero(draw.random(len(X)) * level < bend)
-        weight = np.maximum(bend[rows], level)
+        rows = np.flatnonzero(draw.random(len(X)) * level < worth)
+        weight = bend[rows] * np.maximum(1, level / worth[rows])
     part = _part(X, rows, free, np.sqrt(weight))
-    curvature = (part.T @ part).astype(np.float64)
-    curvature[np.diag_indices_from(curvature)] += 1e-6 * curvature.diagonal().mean() + 1e-12
-    return curvature
+    return (part.T @ part).astype(np.float64)
 
 
 @njit(nogil=True, cache=True)

@@ -7,9 +7,9 @@ and only the nearest cells are measured in double precision, in the features as 
 what single precision rounds away, so the neighbours are scikit-learn's; of cells at the same distance, the first is
 taken.
 
-Why not a library: scikit-learn, the reference, takes a multiple of the time; faiss' exact search takes about as long
-as this, but rounds to single precision, so of cells at nearly the same distance it may take another; what is faster is
-approximate. `benchmarks/neighbours.py` sets the three side by side.
+Why not a library: scikit-learn, the reference, takes a multiple of the time; faiss' exact search takes somewhat
+longer than this, and rounds to single precision, so of cells at nearly the same distance it may take another; what is
+faster is approximate. `benchmarks/neighbours.py` sets the three side by side.
 """
 
 import numpy as np

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from conftest import FILES, cells, places, write_release, write_split
 
+from coos_helpers import hdf5
 from coos_helpers.data import CLASS_NAMES, DataError, open_release, open_split, split_name
 from coos_helpers.unpack import unpack
 
@@ -484,7 +485,11 @@ def test_cells_of_coos_7_name_their_authors_and_licence_wherever_they_are_shown(
 @pytest.mark.parametrize("dtype", ["<u2", ">u2", ">i4", "<f8"])
 @pytest.mark.parametrize("chunks, userblock", [(None, 0), (None, 2048), ((3, 1, 16, 64), 512)])
 @pytest.mark.parametrize("indices", [[0], [39], [4, 5, 6, 20, 22, 39], range(40), [7, 3, 3, 30]])
-def test_cells_are_those_that_h5py_reads_wherever_they_lie_in_the_file(tmp_path, dtype, chunks, userblock, indices):
+@pytest.mark.parametrize("alone", [hdf5.ALONE, 2])
+def test_cells_are_those_that_h5py_reads_wherever_they_lie_in_the_file(
+    tmp_path, monkeypatch, dtype, chunks, userblock, indices, alone
+):
+    monkeypatch.setattr(hdf5, "ALONE", alone)  # two threads for a few cells already
     images = np.random.default_rng(0).integers(0, 65536, (40, 2, 64, 64)).astype(dtype)
     path = tmp_path / "COOS7_v1.1_test1.hdf5"
     with h5py.File(path, "w", userblock_size=userblock) as file:

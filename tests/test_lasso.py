@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from coos_helpers.lasso import L1LogisticRegression, _curvature, _direction, minimise, objective
+from coos_helpers.lasso import L1LogisticRegression, _curvature, _direction, _lengths, minimise, objective
 
 
 def cells(n, d, k=3, seed=0):
@@ -65,12 +65,12 @@ def test_no_step_from_the_minimum_goes_down():
 def test_a_sample_of_cells_has_the_curvature_of_all_on_average():
     X, _ = cells(2000, 8)
     bend = np.random.default_rng(0).random(2000) ** 8  # most cells bend little, as far from the boundary
-    draw, free = np.random.default_rng(1), np.arange(8)
+    draw, free, shares = np.random.default_rng(1), np.arange(8), _lengths(X)[1]
     true = (X * bend[:, None]).T @ X
-    drawn = np.array([_curvature(X, free, bend, 160, draw) for _ in range(300)])
+    drawn = np.array([_curvature(X, free, bend, shares, 160, draw) for _ in range(300)])
     assert np.abs(drawn.mean(0) - true).max() < 4 * (drawn.std(0) / np.sqrt(300)).max() + 1e-5 * true.max()
     assert drawn.std(0).max() > 1e-3 * true.max(), "it is a sample"
-    assert _curvature(X, free, bend, 2000, draw) == pytest.approx(true, rel=1e-4, abs=1e-4 * true.max())
+    assert _curvature(X, free, bend, shares, 2000, draw) == pytest.approx(true, rel=1e-4, abs=1e-4 * true.max())
 
 
 def test_a_strong_penalty_leaves_no_weight():
@@ -114,6 +114,15 @@ def test_features_that_are_0_in_nearly_all_cells_take_few_steps():
         column[at] = np.where((labels[at] == 0) == (rng.random(20) > 0.2), 30, -30)
     model = L1LogisticRegression().fit(np.column_stack([X, rare]), labels)
     assert model.n_iter_.max() < 40 and model.coef_[0, 30:].any()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("C", [0.1, 100.0])
+def test_features_of_any_scale_take_few_steps(C, seed):
+    X, labels = cells(5000, 40, seed=seed)
+    X = X * 10.0 ** np.random.default_rng(seed).uniform(-4, 6, 40)
+    assert L1LogisticRegression(C).fit(X, labels).n_iter_.max() < 40
 
 
 def test_classes_that_can_be_told_apart_without_error_end_too():
