@@ -45,7 +45,9 @@ def line(path, at, against, seconds, ratios, bar, reached, note=""):
     """
     median, low, high = ratios or (None,) * 3
     shown = f"{median:.3g} ({low:.3g} to {high:.3g})" if low != high else f"{median:.3g}" if ratios else "–"
-    made = {"path": path, "at": at, "against": against, "ours (s)": f"{statistics.median(np.atleast_1d(seconds)):.3g}"}
+    ours = statistics.median(np.atleast_1d(seconds))
+    ours = f"{ours:,.0f}" if ours >= 1000 else f"{ours:.3g}"
+    made = {"path": path, "at": at, "against": against, "ours (s)": ours}
     made |= {"ratio": shown, "bar": bar, "reached": ("yes" if reached else "no") if bar else "", "note": note}
     print("; ".join(f"{key}: {value}" for key, value in made.items() if value), flush=True)
     return made

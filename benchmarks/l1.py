@@ -60,7 +60,7 @@ def main(limit=300):
             above, other = (heights[side] / lowest - 1 for side in ("coos_helpers", name))
             same = np.mean(said[name] == said["coos_helpers"])
             equal = above <= 1e-4 and same >= 0.999
-            note = f"objective {above:.0e} above the lowest (theirs {other:.0e}), same predictions {same:.2%}; {steps}"
+            note = f"objective {above:.1g} above the lowest (theirs {other:.1g}), same predictions {same:.2%}; {steps}"
         ratios = common.ratio(theirs, ours[: len(theirs)])
         bar = ("10 x, equal", equal and ratios[0] >= 10) if name == "liblinear" else ("", True)
         lines.append(common.line("L1 logistic regression", at, name, ours, ratios, *bar, note))

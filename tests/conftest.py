@@ -21,6 +21,9 @@ FILES = {"train": "COOS7_v1.1_training.hdf5"} | {f"test{i}": f"COOS7_v1.1_test{i
 #: What takes minutes, the longest first: two workers that begin with it end at about the same time.
 LONG = ["test_book", "test_browser", "test_real_cells", "test_robust"]
 
+# A shell's background job ignores Ctrl-C, and hands that on to the commands that tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_collection_modifyitems(items):
     """Begin with what takes longest."""
