@@ -101,9 +101,11 @@ def search(features, labels, draws=100, seed=0, progress=True):
 
     Raises
     ------
-    ValueError : features that are not finite, fewer than two classes, or no class with two cells.
+    ValueError : features that are not finite, fewer than two classes, no class with two cells, or no draws.
     """
     features, labels = _checked(features, labels)
+    if draws < 1:
+        raise ValueError(f"found draws={draws}; expected at least one draw of settings.")
     key = store.key(
         features=features, labels=labels, draws=draws, seed=seed, grid=GRID, code=store.code_key("classifiers")
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.tree import DecisionTreeClassifier
 
 from coos_helpers import forest
@@ -96,6 +97,19 @@ def test_the_same_seed_gives_the_same_forest_on_any_number_of_cores(cores):
     assert (other.predict_proba(features) != alone.predict_proba(features)).any()
 
 
+def test_cells_travel_with_pieces_of_a_forest_and_not_with_each_tree(monkeypatch):
+    grown, asked = forest._grown, []
+
+    def seen(cells, n_classes, seeds, limits):
+        asked.append(len(seeds))
+        return grown(cells, n_classes, seeds, limits)
+
+    monkeypatch.setattr(forest, "_grown", seen)
+    features, labels = overlapping(100)
+    assert len(RandomForest(100).fit(features, labels).trees_) == 100 and sorted(asked) == [12] * 4 + [13] * 4
+    assert len(RandomForest(3).fit(features, labels).trees_) == 3 and asked[8:] == [1, 1, 1]
+
+
 def test_each_tree_draws_its_cells_anew():
     features, labels = overlapping(300)
     trees = RandomForest(30, max_depth=1).fit(features, labels).trees_
@@ -178,8 +192,24 @@ def test_features_that_are_not_finite_are_refused(bad):
         (np.arange(299) % 3, {}, "300, 299"),
         (np.arange(300), {}, "found 300 classes; expected at most 256"),
         (np.arange(300) % 3, {"max_features": 0.5}, "found max_features=0.5; expected 'sqrt', 'log2' or None"),
+        (np.arange(300) % 3, {"n_estimators": 0}, "found n_estimators=0; expected at least one tree"),
     ],
 )
 def test_labels_and_settings_that_it_has_no_room_for_are_refused(labels, options, said):
     with pytest.raises(ValueError, match=said):
-        RandomForest(2, **options).fit(np.zeros((300, 4)), labels)
+        RandomForest(**{"n_estimators": 2} | options).fit(np.zeros((300, 4)), labels)
+
+
+@pytest.mark.parametrize("shape, said", [((0, 3), "0 sample"), ((4, 0), "0 feature"), ((4,), "Expected 2D array")])
+def test_features_of_no_use_are_refused(shape, said):
+    with pytest.raises(ValueError, match=said):
+        RandomForest(2).fit(np.zeros(shape), np.arange(shape[0]) % 2)
+
+
+def test_a_forest_predicts_for_the_features_that_it_knows():
+    model = RandomForest(2)
+    with pytest.raises(NotFittedError):
+        model.predict(np.zeros((2, 3)))
+    model.fit(np.zeros((20, 3)), np.arange(20) % 2)
+    with pytest.raises(ValueError, match="2 features, but RandomForest is expecting 3"):
+        model.predict(np.zeros((2, 2)))
