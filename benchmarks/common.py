@@ -40,11 +40,13 @@ def line(path, at, against, seconds, ratios, bar, reached, note=""):
     Parameters
     ----------
     path : what is timed. at : on how much. against : what you would take instead.
-    seconds : ours. ratios : from `ratio`; None where there is nothing to divide by.
+    seconds : ours. ratios : from `ratio`; None where there is nothing to divide by, infinity as the highest where the
+        other side was stopped.
     bar : in words. reached : whether. note : in a few words.
     """
     median, low, high = ratios or (None,) * 3
     shown = f"{median:.3g} ({low:.3g} to {high:.3g})" if low != high else f"{median:.3g}" if ratios else "–"
+    shown = f"at least {low:.3g}" if high == np.inf else shown
     ours = statistics.median(np.atleast_1d(seconds))
     ours = f"{ours:,.0f}" if ours >= 1000 else f"{ours:.3g}"
     made = {"path": path, "at": at, "against": against, "ours (s)": ours}

@@ -1,13 +1,12 @@
 """Time Haralick's features: the compiled kernel against mahotas, on the same cells, in one run.
 
-Prints milliseconds a cell and the ratio, median and range over the repeats. The order is turned round in every
-repeat, so that a machine that slows down does not favour one side.
+Prints milliseconds a cell and the ratio, median and range over the repeats.
 """
 
 import os
 import statistics
 import tempfile
-from time import perf_counter
+from functools import partial
 
 import common
 import mahotas
@@ -16,7 +15,6 @@ import numpy as np
 from coos_helpers import data, rescale, simulate, texture
 from coos_helpers.haralick import haralick
 
-REPEATS = 5
 CELLS = 200  # for mahotas, which is slow; the kernel gets twenty times as many
 
 
@@ -30,14 +28,9 @@ def main():
         f"coos_helpers, {os.cpu_count()} cores": (lambda x: haralick(x, texture.DISTANCES), cells),
     }
     difference = np.abs(haralick(cells[:CELLS], texture.DISTANCES) / by_mahotas(cells[:CELLS]) - 1).max()
-    times = {name: [] for name in sides}
-    for repeat in range(REPEATS):
-        for name in list(sides)[:: 1 if repeat % 2 else -1]:
-            run, images = sides[name]
-            start = perf_counter()
-            run(images)
-            times[name].append((perf_counter() - start) / len(images) * 1e3)
-    print(f"13 features, 5 distances, 64 x 64 pixels; {REPEATS} repeats; largest relative difference {difference:.1e}")
+    raced = common.race({name: partial(run, images) for name, (run, images) in sides.items()})
+    times = {name: [1e3 * seconds / len(sides[name][1]) for seconds in spent] for name, spent in raced.items()}
+    print(f"13 features, 5 distances, 64 x 64 pixels; largest relative difference {difference:.1e}")
     print(f"{'':24}{'ms a cell':>12}{'ratio to mahotas (range)':>30}")
     for name, spent in times.items():
         median, low, high = common.ratio(times["mahotas, 1 core"], spent)

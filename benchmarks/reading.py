@@ -4,6 +4,7 @@ The split is the training set of the full-scale simulated release.
 """
 
 import tracemalloc
+from functools import partial
 
 import common
 import h5py
@@ -11,7 +12,7 @@ import numpy as np
 
 from coos_helpers import data
 
-BATCH = 4096
+BATCHES = 64, 4096  # a training step's, and one for reading fast
 
 
 def main():
@@ -22,28 +23,27 @@ def main():
         with h5py.File(split.path) as file:
             return file["data"][:]
 
-    def at_random():
-        return sum(len(split.images[np.sort(order[n : n + BATCH])]) for n in range(0, len(order), BATCH))
+    def at_random(size):
+        return sum(len(split.images[order[n : n + size]]) for n in range(0, len(order), size))
 
     def in_order():
-        return sum(len(images) for _, images in split.batches(BATCH))
+        return sum(len(images) for _, images in split.batches(max(BATCHES)))
 
     at_once()  # so that every side finds the file in the system's cache
-    times = common.race({"random": at_random, "in order": in_order, "at once": at_once})
-    tracemalloc.start()
-    at_random()
-    note = f"{tracemalloc.get_traced_memory()[1] / 2**20:.0f} MiB at most, of {split.path.stat().st_size / 2**20:.0f}"
-    at, against = f"{len(split):,} cells, batches of {BATCH:,}", "one h5py read of everything"
-    random, ordered = (common.ratio(times["at once"], times[side]) for side in ("random", "in order"))
-    common.keep(
-        "reading",
-        [
-            common.line(
-                "Reading in random order", at, against, times["random"], random, "0.5 x", random[0] >= 0.5, note
-            ),
-            common.line("Reading in order", at, against, times["in order"], ordered, "", True),
-        ],
-    )
+    sides = {size: partial(at_random, size) for size in BATCHES}
+    times = common.race(sides | {"in order": in_order, "at once": at_once})
+    lines, against = [], "one h5py read of everything"
+    for size in BATCHES:
+        tracemalloc.start()
+        at_random(size)
+        most, whole = (bytes / 2**20 for bytes in (tracemalloc.get_traced_memory()[1], split.path.stat().st_size))
+        tracemalloc.stop()
+        at, ratios = f"{len(split):,} cells, batches of {size:,}", common.ratio(times["at once"], times[size])
+        bar = "0.5 x", ratios[0] >= 0.5, f"{most:.0f} MiB at most, of {whole:.0f}"
+        lines.append(common.line("Reading in random order", at, against, times[size], ratios, *bar))
+    ratios = common.ratio(times["at once"], times["in order"])
+    lines.append(common.line("Reading in order", at, against, times["in order"], ratios, "", True))
+    common.keep("reading", lines)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Run Texture and VGG16 (conv4_1) with all three classifiers on simulated releases of three sizes, end to end.
 
-Each stage runs in a process of its own, so that its peak memory is its own. Stages that were done by the same code are
-not done again.
+Each stage runs in a process of its own, so that its peak memory is its own. A stage is not done again while the modules
+that do its work stay as they are.
 
     python benchmarks/scale.py [SHARE ...]
 """
@@ -32,7 +32,9 @@ def main(shares):
     lines = []
     for share in shares:
         for name in ["simulate", *FEATURES, *(f"{f} {c}" for f in FEATURES for c in FITS)]:
-            lines.append(measured(share, name))
+            feature, _, classifier = name.partition(" ")
+            title = ", ".join(filter(None, (FEATURES.get(feature, feature), FITS.get(classifier))))
+            lines.append(measured(share, name) | {"stage": title})
             print(lines[-1], flush=True)
         common.keep("scale", lines)
 

@@ -6,7 +6,6 @@ turns.
 """
 
 import statistics
-from time import perf_counter
 
 import common
 import numpy as np
@@ -49,12 +48,10 @@ def main():
     lines = []
     for name, (model, load, loss) in networks.items():
         model = model.to(device, memory_format=torch.channels_last)
-        ready, times = load(), {"bare": [], "whole": []}
-        for repeat in range(REPEATS + 1):  # the first warms up
-            for side in list(times)[:: 1 if repeat % 2 else -1]:
-                start = perf_counter()
-                loss(model, *(ready if side == "bare" else load())).backward()
-                times[side].append(perf_counter() - start)
+        ready = load()
+        sides = {"bare": lambda m=model, s=loss, r=ready: s(m, *r).backward()}
+        sides["whole"] = lambda m=model, s=loss, make=load: s(m, *make()).backward()
+        times = common.race(sides, REPEATS + 1)  # the first warms up
         bare, whole = (statistics.median(spent[1:]) for spent in times.values())
         ratios = common.ratio(times["whole"][1:], times["bare"][1:])
         shown = f"{ratios[0] - 1:.1%} ({ratios[1] - 1:.1%} to {ratios[2] - 1:.1%})"

@@ -5,7 +5,7 @@ import torch
 
 from coos_helpers import data, devices, simulate, vgg16
 
-CELLS, FEW = 832, 64  # a repeat; five make 4,160
+CELLS, FEW = 4032, 64  # whole batches of 64; the thirteen passes are slow
 
 
 def main():
@@ -34,8 +34,9 @@ def main():
     bare()
     times = common.race({"ours": ours, "bare": bare, "thirteen": thirteen})
     thirteen_times = [seconds * CELLS / FEW for seconds in times["thirteen"]]
-    at = f"{common.REPEATS} x {CELLS} cells, {device}"
+    at = f"{CELLS:,} cells, {device}"
     slower = common.ratio(times["ours"], times["bare"])
+    faster = common.ratio(thirteen_times, times["ours"])
     path = "VGG16, 13 layers"
     note = "the whole extraction's time as a multiple of the bare pass"
     common.keep(
@@ -43,7 +44,7 @@ def main():
         [
             common.line(path, at, "one bare pass", times["ours"], slower, "at most 1.15 x", slower[0] <= 1.15, note),
             common.line(
-                path, at, "thirteen passes", times["ours"], common.ratio(thirteen_times, times["ours"]), "", True
+                path, at, "thirteen passes", times["ours"], faster, "", True, f"thirteen passes on {FEW} of them"
             ),
         ],
     )

@@ -179,17 +179,23 @@ def _add_features(level, plus, minus, squares, entropy, total, clog, closeness, 
     hx = bits - marginal / total
     hxy = 2.0 * hx
     mu = mean / total
-    # Whole numbers up to here, so that nothing cancels: n^2 times the variance and the covariance.
-    spread = total * second - mean * mean
+    # n^2 times the variance, the covariance and the sums' variance, in whole numbers, so that nothing cancels. Those of
+    # large images of much contrast do not fit into 64 bits.
     product = (added_second - contrast) // 4
-    covariance = total * product - mean * mean
+    if np.float64(total) * np.float64(added_second) < 9e18:
+        spread = np.float64(total * second - mean * mean)
+        covariance = np.float64(total * product - mean * mean)
+        spread_of_sums = np.float64(total * added_second - 4 * mean * mean)
+    else:
+        n, square = np.float64(total), np.float64(mean) ** 2
+        spread, covariance, spread_of_sums = n * second - square, n * product - square, n * added_second - 4 * square
     sums[0] += np.float64(squares) / total / total
     sums[1] += contrast / total
-    sums[2] += np.float64(covariance) / np.float64(spread) if spread > 0 else 1.0
-    sums[3] += np.float64(spread) / total / total
+    sums[2] += covariance / spread if spread > 0 else 1.0
+    sums[3] += spread / total / total
     sums[4] += inverse / total
     sums[5] += 2.0 * mu
-    sums[6] += np.float64(total * added_second - 4 * mean * mean) / total / total
+    sums[6] += spread_of_sums / total / total
     sums[7] += bits - added / total
     sums[8] += h
     sums[9] += difference_squares / total / total / LEVELS - 1.0 / LEVELS / LEVELS

@@ -76,16 +76,20 @@ def read_parts(path):
 
 
 class _Reader:
-    """Read cells by index; the file is opened anew each time, so a reader may travel between processes."""
+    """Read cells by index; no file is kept open, so a reader may travel between processes."""
 
     def __init__(self, path):
         self.path = path
 
     def __call__(self, indices):
         try:
-            with h5py.File(self.path, "r") as file:
-                check_sources(self.path, file["data"])
-                raw = _read_runs(file["data"], indices)
+            stat = self.path.stat()
+            start, dtype = _layout(self.path, stat.st_size, stat.st_mtime_ns)
+            raw = np.empty((len(indices), 2, 64, 64), dtype)
+            if start is None or not _read_in_a_row(self.path, start, indices, raw):
+                with h5py.File(self.path, "r") as file:
+                    check_sources(self.path, file["data"])
+                    _read_runs(file["data"], indices, raw)
         except DataError:
             raise
         except UNREADABLE as error:
@@ -98,13 +102,27 @@ class _Reader:
         return as_uint16(self.path, raw, indices)
 
 
-def _read_runs(data, indices):
-    """Read sorted, unique indices: run by run past HDF5 where cells lie in a row, else in few pieces through it."""
-    raw = np.empty((len(indices), *data.shape[1:]), data.dtype)
-    start = data.id.get_offset() if data.chunks is None and data.file.driver == "sec2" else None
-    if start is not None and _read_in_a_row(data.file.filename, start, indices, raw):
-        if np.array_equal(raw[0], data[indices[0]]):  # HDF5's own word on where cells lie
-            return raw
+@lru_cache(maxsize=64)
+def _layout(path, size, modified):
+    """Find the byte from which on cells lie in a row, None where they do not, and their type.
+
+    Remembered while the file stays as it is: to open it anew takes as long as to read a hundred cells.
+    """
+    with h5py.File(path, "r") as file:
+        data = file["data"]
+        _check_data(path, data)
+        start = data.id.get_offset() if data.chunks is None else None
+        if start is not None:
+            ends = np.array([0, len(data) - 1])
+            raw = np.empty((2, *data.shape[1:]), data.dtype)
+            # HDF5's own word on where cells lie.
+            if not _read_in_a_row(path, start, ends, raw) or not np.array_equal(raw, data[:: max(ends[1], 1)][[0, -1]]):
+                start = None
+        return start, data.dtype
+
+
+def _read_runs(data, indices, raw):
+    """Fill `raw` with sorted, unique indices through HDF5, in few pieces."""
     gaps = np.flatnonzero(np.diff(indices) > GAP) + 1
     for run in np.split(np.arange(len(indices)), gaps):
         first, last = indices[run[0]], indices[run[-1]]
@@ -112,7 +130,6 @@ def _read_runs(data, indices):
             data.read_direct(raw, np.s_[first : last + 1], np.s_[run[0] : run[-1] + 1])
         else:
             raw[run] = data[first : last + 1][indices[run] - first]
-    return raw
 
 
 def _read_in_a_row(path, start, indices, raw):

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 CELLS = 4  # in the sample for the second derivatives, for each feature
 LEAST = 1e-8  # of the most that the objective can bend along a feature, added to what it does bend
 ROUNDED = 1e-6  # of what single precision rounds away in a sum
+LARGEST = 1e15  # a feature, whose square single precision can still sum
 
 
 class L1LogisticRegression(ClassifierMixin, BaseEstimator):
@@ -32,8 +33,9 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    C : weight of the losses against the penalty, as in scikit-learn.
-    tol : training stops when the violation of the optimality conditions has fallen to this share of its first value.
+    C : weight of the losses against the penalty, above 0, as in scikit-learn.
+    tol : training stops when the violation of the optimality conditions has fallen to this share of its first value,
+        and is below 1, which is the penalty's own slope, in each weight.
     max_iter : Newton steps at most, for each class.
 
     Attributes
@@ -41,7 +43,8 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
     classes_ : (K,), coef_ : (K, d), intercept_ : (K,), n_iter_ : (K,) steps taken. Two classes have one row.
 
     The same as `OneVsRestClassifier(LogisticRegression(solver="liblinear"))` with an L1 penalty, to the solver's
-    tolerance; probabilities are normalised over the classes in the same way.
+    tolerance; probabilities are normalised over the classes in the same way. Features are best standardised, as the
+    penalty has all weights alike; where their means are thousands of standard deviations large, steps may not suffice.
     """
 
     def __init__(self, C=1.0, tol=1e-6, max_iter=100):
@@ -52,9 +55,16 @@ class L1LogisticRegression(ClassifierMixin, BaseEstimator):
     def fit(self, X, y):
         """Fit to features (N, d) and labels (N,).
 
-        ValueError for one class, or features that are not finite. ConvergenceWarning where `max_iter` did not suffice.
+        ValueError for one class, features that are not finite or beyond 1e15, or a C that is not above 0.
+        ConvergenceWarning where `max_iter` did not suffice.
         """
+        if not self.C > 0:
+            raise ValueError(f"found C={self.C}; expected a number above 0.")
         X, y = validate_data(self, X, y, dtype=np.float64)
+        if (largest := max(X.max(), -X.min())) > LARGEST:
+            raise ValueError(
+                f"found a feature of {largest:.1e}; expected at most {LARGEST:.0e}. Standardise them first."
+            )
         check_classification_targets(y)
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
@@ -110,8 +120,8 @@ def minimise(X, sign, c=1.0, tol=1e-6, max_iter=100, lengths=None):
 
     Returns
     -------
-    (d,) weights, the number of Newton steps, and the share of the first violation of the optimality conditions that
-    is left.
+    (d,) weights, the number of Newton steps, and what is left of the violation of the optimality conditions, as a share
+    of the first, or `tol` times the violation in one weight where that is more.
     """
     (n, d), draw = X.shape, np.random.default_rng(0)
     w, z, first, last, sample = np.zeros(d), np.zeros(n), None, np.inf, CELLS * d
@@ -119,10 +129,12 @@ def minimise(X, sign, c=1.0, tol=1e-6, max_iter=100, lengths=None):
     for step in range(max_iter + 1):
         p = expit(-sign * z)
         gradient = -c * ((sign * p) @ X)
-        violation = np.abs(np.where(w != 0, gradient + np.sign(w), np.maximum(np.abs(gradient) - 1, 0))).sum()
-        first = violation if first is None else first
-        if violation <= tol * first or step == max_iter:
-            return w, step, violation / first if first else 0.0
+        violations = np.abs(np.where(w != 0, gradient + np.sign(w), np.maximum(np.abs(gradient) - 1, 0)))
+        violation = violations.sum()
+        first = max(violation, 1.0) if first is None else first
+        left = max(violation / first, tol * violations.max())
+        if left <= tol or step == max_iter:
+            return w, step, left
         sample, last = sample * (2 if violation > 0.8 * last else 1), violation
         free = np.flatnonzero((w != 0) | (np.abs(gradient) > 0.9))  # the others are 0 and will stay so for now
         move = np.zeros_like(w)

@@ -127,8 +127,10 @@ def resampled_sensitivities(labels, predicted, n_classes, wells=None, resamples=
 
     Raises
     ------
-    ValueError : arrays of different length, no cells, or a class outside the range.
+    ValueError : arrays of different length, no cells, a class outside the range, or no draws.
     """
+    if resamples < 1:
+        raise ValueError(f"found resamples={resamples}; expected at least one draw.")
     labels = _whole("labels", labels)
     stack = np.array([_whole("predicted", one) for one in np.atleast_2d(predicted)])
     if stack.shape[1:] != labels.shape or not len(labels) or (wells is not None and len(wells) != len(labels)):
@@ -246,6 +248,7 @@ def sensitivity_intervals(labels, predicted, n_classes, wells=None, resamples=20
     ValueError : arrays of different length, no cells, or a class outside the range.
     """
     draws = resampled_sensitivities(labels, predicted, n_classes, wells, resamples, seed)[1:]
+    labels, wells = np.asarray(labels), None if wells is None else np.asarray(wells)
     unknown = np.full(2, np.nan)
     known = [_replicated(labels[labels == k], wells if wells is None else wells[labels == k]) for k in range(n_classes)]
     return np.array([_ends(draws[:, k], level) if known[k] else unknown for k in range(n_classes)])

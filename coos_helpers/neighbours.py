@@ -17,6 +17,7 @@ from joblib import Parallel, cpu_count, delayed
 from numba import njit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 AXES = 64  # in the bound, or half of all if that is more
@@ -48,12 +49,14 @@ class NearestNeighbours(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, features):
         """Give each class's share of the votes, (n, K) float64, columns as in `classes_`."""
+        check_is_fitted(self)
         voted = self.codes_[nearest(self.features_, features, self.k)]
         return np.stack([(voted == k).mean(1) for k in range(len(self.classes_))], axis=1)
 
     def predict(self, features):
         """Give the class with most votes, (n,); of equal ones the first."""
-        return self.classes_[self.predict_proba(features).argmax(1)]
+        shares = self.predict_proba(features)
+        return self.classes_[shares.argmax(1)]
 
 
 def nearest(train, queries, k):

@@ -63,7 +63,13 @@ def _described(batch, rescaled):
 
 
 def stored(split, rescaled=rescale.min_max):
-    """Give the `features` of a split, computed once and kept."""
+    """Give the `features` of a split, computed once and kept.
+
+    ValueError for a rescaling that is not of `coos_helpers.rescale`: what is kept is known by its name.
+    """
+    if rescaled not in vars(rescale).values():
+        found = f"found the rescaling {rescaled}; expected one of coos_helpers.rescale"
+        raise ValueError(f"{found}. For your own call `features`, which keeps nothing.")
     key = store.key(made_by=[store.split_key(split), rescaled.__name__, store.code_key("texture")])
     return store.array("features/texture", key, lambda: features(split, rescaled=rescaled))
 

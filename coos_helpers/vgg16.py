@@ -52,7 +52,11 @@ def features(split, weights, channels=(0,), batch=64, device=None, progress=True
     Each channel is min-max rescaled, rounded to 8 bits, repeated as red, green and blue, and lessened by ImageNet's
     means (github alexxijielu/paired_cell_inpainting, human_model/utility/eval_vgg16.py). The maximum is taken after
     the ReLU.
+
+    ValueError : `layers` that are not VGG16's, or none.
     """
+    if layers is not None and not set() < set(layers) <= set(LAYERS):
+        raise ValueError(f"found the layers {', '.join(layers) or 'none'}; expected some of {', '.join(LAYERS)}.")
     device = devices.choose(device)
     model = network(weights).to(device, memory_format=torch.channels_last)
     wanted = [layer for layer in LAYERS if layers is None or layer in layers]

@@ -227,6 +227,16 @@ def test_other_distances_are_refused(distances):
         haralick(np.zeros((2, 8, 12), np.uint8), distances)
 
 
+@pytest.mark.parametrize("shape", [(4, 400_000), (3000, 3000)])
+def test_sums_of_large_images_of_full_contrast_stay_right(shape):
+    """From about 1,700 x 1,700 pixels on the sums may not fit into 64 bits."""
+    image = np.where(np.arange(shape[0])[:, None] < shape[0] // 2, 0, 255) + np.zeros(shape[1], np.int64)
+    image[:, ::2] //= 3
+    np.testing.assert_allclose(
+        haralick(image[None].astype(np.uint8), (1,)), reference(image[None].astype(np.uint8), (1,)), rtol=1e-9
+    )
+
+
 def test_a_large_image_has_room_for_its_counts():
     """More pairs of one kind than 16 bits can count."""
     flat = np.zeros((1, 300, 300), np.uint8)

@@ -1,7 +1,11 @@
 """What must hold of the logistic regression with an L1 penalty: it is liblinear's, only faster."""
 
+import warnings
+
 import numpy as np
 import pytest
+import scipy.optimize
+from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -125,6 +129,38 @@ def test_features_of_any_scale_take_few_steps(C, seed):
     assert L1LogisticRegression(C).fit(X, labels).n_iter_.max() < 40
 
 
+@pytest.mark.parametrize("mean", [0, 10, 100, 1e3, 3e3, 1e4, 1e8])
+def test_it_is_at_the_minimum_or_says_that_it_is_not_however_large_the_means(mean):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    labels = X[:, :2].sum(1) + rng.normal(size=200) > 0.5
+    X, sign = np.column_stack([X + mean, np.ones(200)]), np.where(labels, 1.0, -1.0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model = L1LogisticRegression().fit(X[:, :-1], labels)
+    ours = np.append(model.coef_, model.intercept_)
+
+    def halves(parts):  # the weights above 0, and those below
+        w = parts[:5] - parts[5:]
+        slope = -(sign * expit(-sign * (X @ w))) @ X
+        return objective(w, X @ w, sign) - np.abs(w).sum() + parts.sum(), np.append(1 + slope, 1 - slope)
+
+    start = np.maximum(np.append(ours, -ours), 0)
+    found = scipy.optimize.minimize(halves, start, jac=True, method="SLSQP", bounds=[(0, None)] * 10, tol=1e-12)
+    assert objective(ours, X @ ours, sign) <= found.fun * (1 + 1e-4) or said
+    assert not said or mean > 3e3
+
+
+def test_a_c_at_which_the_first_weight_appears_is_no_trouble():
+    X, labels = cells(200, 5, 2)
+    sign = np.where(labels == 1, 1.0, -1.0)
+    critical = 2 / np.abs(sign @ np.column_stack([X, np.ones(200)])).max()
+    for C in (critical * (1 - 1e-6), critical * (1 + 1e-6)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert np.abs(L1LogisticRegression(C).fit(X, labels).coef_).max() < 1e-4
+
+
 def test_classes_that_can_be_told_apart_without_error_end_too():
     X = np.repeat([[-1.0, 0.0], [1.0, 0.0]], 50, axis=0) + np.random.default_rng(0).normal(0, 0.01, (100, 2))
     model = L1LogisticRegression(C=1e3).fit(X, np.repeat([0, 1], 50))
@@ -143,6 +179,15 @@ def test_one_class_and_infinite_features_are_refused():
     X[3, 1] = np.inf
     with pytest.raises(ValueError, match="infinity"):
         L1LogisticRegression().fit(X, labels)
+    X[3, 1] = -1e20
+    with pytest.raises(ValueError, match="found a feature of 1.0e.20; expected at most 1e.15"):
+        L1LogisticRegression().fit(X, labels)
+
+
+@pytest.mark.parametrize("C", [0, -1.0, np.nan])
+def test_a_c_that_is_not_above_0_is_refused(C):
+    with pytest.raises(ValueError, match=f"found C={C}; expected a number above 0"):
+        L1LogisticRegression(C).fit(*cells(20, 3))
 
 
 @pytest.mark.filterwarnings("error")

@@ -350,6 +350,19 @@ def test_what_cannot_be_drawn_is_refused(labels, predicted, wells):
         metrics.resampled_sensitivities(labels, predicted, 3, wells)
 
 
+def test_no_draws_are_refused():
+    with pytest.raises(ValueError, match="found resamples=0; expected at least one"):
+        metrics.bootstrap_interval(SOUND, SOUND, resamples=0)
+
+
+def test_lists_have_the_intervals_of_arrays():
+    labels, wells = np.repeat([0, 1], 6), np.tile([0, 1, 2], 4)
+    predicted = np.where(np.arange(12) % 5, labels, 1 - labels)
+    intervals = metrics.sensitivity_intervals(labels, predicted, 2, wells)
+    lists = metrics.sensitivity_intervals(labels.tolist(), predicted.tolist(), 2, wells.tolist())
+    np.testing.assert_array_equal(lists, intervals)
+
+
 def test_the_most_common_errors_by_hand():
     labels = np.repeat([0, 1, 2], [100, 10, 4])
     predicted = np.r_[[1] * 30, [2] * 10, [0] * 60, [0] * 4, [1] * 6, [2] * 4]

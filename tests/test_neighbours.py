@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn import neighbors
+from sklearn.exceptions import NotFittedError
 
 from coos_helpers import neighbours
 from coos_helpers.neighbours import NearestNeighbours, nearest
@@ -122,6 +123,11 @@ def test_training_cells_without_features_are_refused(train):
 def test_labels_for_other_cells_are_refused():
     with pytest.raises(ValueError, match="5, 4"):
         NearestNeighbours(2).fit(np.zeros((5, 2)), np.arange(4))
+
+
+def test_what_was_not_fitted_says_so():
+    with pytest.raises(NotFittedError):
+        NearestNeighbours(2).predict(np.zeros((5, 2)))
 
 
 @pytest.mark.parametrize("queries", [np.zeros((3, 1)), np.zeros(2), np.zeros((3, 3))])

@@ -144,3 +144,12 @@ def test_stored_features_are_the_features_and_are_computed_once(monkeypatch):
 def test_stored_features_of_another_rescaling_are_others():
     split = memory_split(6)
     assert (texture.stored(split, rescale.percentile) != texture.stored(split)).any()
+
+
+def test_a_rescaling_of_a_readers_own_is_not_stored():
+    def min_max(images):
+        return rescale.min_max(images) ** 2
+
+    for own in (min_max, lambda images: images / 65_535):
+        with pytest.raises(ValueError, match="expected one of coos_helpers.rescale.*call `features`"):
+            texture.stored(memory_split(6), own)

@@ -200,3 +200,9 @@ def test_the_pass_ends_at_the_deepest_layer_that_is_wanted(quick, untrained):
     for hook in hooks:
         hook.remove()
     assert len(seen) == 3
+
+
+@pytest.mark.parametrize("layers, named", [((), "none"), (("conv1_1", "conv9_9"), "conv1_1, conv9_9")])
+def test_layers_that_it_has_not_are_refused(quick, layers, named):
+    with pytest.raises(ValueError, match=f"found the layers {named}; expected some of conv1_1, .*conv5_3"):
+        features(memory_split(2), layers=layers)
