@@ -25,6 +25,7 @@ def race(sides, repeats=REPEATS):
             start = perf_counter()
             sides[name]()
             times[name].append(perf_counter() - start)
+            print(f"turn {repeat + 1} of {repeats}, {name}: {times[name][-1]:.3g} s", flush=True)
     return times
 
 

@@ -33,7 +33,7 @@ def read_parts(path):
     Returns
     -------
     dict with `labels` (N,), `plate` and `well` ((N,) or None), `class_names` (list of str or None), `source` (str or
-    None) and `read`, a function from sorted indices (n,) to images (n, 2, 64, 64) uint16.
+    None) and `read`, a function from indices (n,), in any order, to images (n, 2, 64, 64) uint16.
 
     Raises
     ------
@@ -89,13 +89,15 @@ class _Reader:
             if start is None or not _read_in_a_row(self.path, start, indices, raw):
                 with h5py.File(self.path, "r") as file:
                     check_sources(self.path, file["data"])
-                    _read_runs(file["data"], indices, raw)
+                    unique, inverse = np.unique(indices, return_inverse=True)
+                    raw = _read_runs(file["data"], unique)
+                    raw = raw if np.array_equal(unique, indices) else raw[inverse]
         except DataError:
             raise
         except UNREADABLE as error:
             raise DataError(
                 self.path,
-                f"cells {indices[0]} to {indices[-1]} unreadable ({_first_line(error)})",
+                f"cells {min(indices)} to {max(indices)} unreadable ({_first_line(error)})",
                 "whole images",
                 "The file is damaged or was changed while in use: fetch or make it again.",
             ) from error
@@ -121,8 +123,9 @@ def _layout(path, size, modified):
         return start, data.dtype
 
 
-def _read_runs(data, indices, raw):
-    """Fill `raw` with sorted, unique indices through HDF5, in few pieces."""
+def _read_runs(data, indices):
+    """Read sorted, unique indices through HDF5, in few pieces."""
+    raw = np.empty((len(indices), *data.shape[1:]), data.dtype)
     gaps = np.flatnonzero(np.diff(indices) > GAP) + 1
     for run in np.split(np.arange(len(indices)), gaps):
         first, last = indices[run[0]], indices[run[-1]]
@@ -130,27 +133,29 @@ def _read_runs(data, indices, raw):
             data.read_direct(raw, np.s_[first : last + 1], np.s_[run[0] : run[-1] + 1])
         else:
             raw[run] = data[first : last + 1][indices[run] - first]
+    return raw
 
 
 def _read_in_a_row(path, start, indices, raw):
     """Fill `raw` with cells that lie in a row in a file, from byte `start` on; whether the file has them all."""
     if not hasattr(os, "preadv"):  # Windows
         return False
-    parts = np.array_split(np.arange(len(indices)), min(THREADS, -(-len(indices) // ALONE)))
-    jobs = [(path, start, indices[part], raw[part[0] : part[-1] + 1]) for part in parts]
+    parts = np.array_split(np.argsort(indices, kind="stable"), min(THREADS, -(-len(indices) // ALONE)))
+    jobs = [(path, start, indices[part], part, raw) for part in parts]
     if len(jobs) == 1:
         return _fill(*jobs[0])
     with ThreadPoolExecutor(len(jobs)) as pool:
         return all(pool.map(lambda job: _fill(*job), jobs))
 
 
-def _fill(path, start, indices, raw):
-    """Fill `raw` run by run, a call of the system's for each."""
+def _fill(path, start, indices, places, raw):
+    """Put cells into their places in `raw`, a call of the system's for each run of both."""
     cell, into = raw[0].nbytes, memoryview(raw.reshape(-1).view(np.uint8))
-    begins = np.append(0, np.flatnonzero(np.diff(indices) != 1) + 1)
-    ends = np.append(begins[1:], len(indices)) * cell
+    breaks = np.flatnonzero((np.diff(indices) != 1) | (np.diff(places) != 1)) + 1
+    begins, counts = np.append(0, breaks), np.diff(breaks, prepend=0, append=len(indices))
     with open(path, "rb", buffering=0) as file:
-        for begin, end, first in zip((begins * cell).tolist(), ends.tolist(), indices[begins].tolist(), strict=True):
+        for first, place, count in np.column_stack([indices[begins], places[begins], counts]).tolist():
+            begin, end = place * cell, (place + count) * cell
             offset = start + first * cell - begin
             while begin < end:
                 if not (got := os.preadv(file.fileno(), [into[begin:end]], offset + begin)):

@@ -40,11 +40,7 @@ class Images:
         indices = np.arange(self.length)[index]
         if indices.ndim != 1:
             raise IndexError("index images by cell: an integer, a slice or a one-dimensional array")
-        unique, inverse = np.unique(indices, return_inverse=True)
-        if not len(unique):
-            return np.empty((0, *CELL), np.uint16)
-        images = self.read(unique)
-        return images if len(unique) == len(indices) and (unique == indices).all() else images[inverse]
+        return self.read(indices) if len(indices) else np.empty((0, *CELL), np.uint16)
 
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self[:], dtype=dtype)
