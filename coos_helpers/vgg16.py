@@ -32,7 +32,7 @@ def network(weights=None):
     return model.eval().requires_grad_(False)
 
 
-def features(split, weights, channels=(0,), batch=64, device=None, progress=True, layers=None):
+def features(split, weights, channels=(0,), batch=None, device=None, progress=True, layers=None):
     """Describe each cell by the maxima over space of what VGG16's 13 convolution layers answer, in one pass.
 
     Parameters
@@ -40,7 +40,8 @@ def features(split, weights, channels=(0,), batch=64, device=None, progress=True
     split : a `Split`; it is read in batches.
     weights : from `pretrained.load`; None for an untrained network, whose results must be called so.
     channels : channels of the image, each shown to the network by itself; the paper's final choice is the protein.
-    batch : images at once.
+    batch : images at once. When None, 64, or 8 on a CPU: larger layers are given back to the system after each batch,
+        and asked for anew.
     device : torch device; a GPU if there is one, when None.
     progress : whether a progress bar is drawn on stderr.
     layers : names of those that are wanted, all when None; the pass ends at the deepest.
@@ -58,6 +59,8 @@ def features(split, weights, channels=(0,), batch=64, device=None, progress=True
     if layers is not None and not set() < set(layers) <= set(LAYERS):
         raise ValueError(f"found the layers {', '.join(layers) or 'none'}; expected some of {', '.join(LAYERS)}.")
     device = devices.choose(device)
+    if batch is None:
+        batch = 8 if device.type == "cpu" else 64
     model = network(weights).to(device, memory_format=torch.channels_last)
     wanted = [layer for layer in LAYERS if layers is None or layer in layers]
     through = LAYERS[: LAYERS.index(wanted[-1]) + 1]
