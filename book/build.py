@@ -156,6 +156,8 @@ def finish(made, key, caption):
     for cell in made.cells:
         cell.metadata.pop("papermill", None)
         for output in cell.get("outputs", []):
+            if output.get("name") == "stdout":  # what is said where the network's weights cannot be had
+                output.text = output.text.replace(str(pretrained.path().parent), "torch's folder of models")
             if output.get("name") == "stderr":
                 output.text = re.sub(r"\r[^\r\n]*\n?", "", output.text)
             if "text/plain" in output.get("data", {}):  # where an object lay in memory is another place each time

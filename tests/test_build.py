@@ -228,6 +228,13 @@ def executed(text, key="k"):
     return made
 
 
+def test_where_weights_are_looked_for_on_this_machine_is_not_published(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    made = executed(f"Going on untrained: put it into {build.pretrained.path().parent}, or\n")
+    assert build.finish(made, "k", "Data: simulated cells.") == ""
+    assert made.cells[0].outputs[0].text == "Going on untrained: put it into torch's folder of models, or\n"
+
+
 @pytest.mark.parametrize("reachable, done", [(True, False), (False, True)])
 def test_a_chapter_that_went_without_weights_is_executed_again_when_they_can_be_had(monkeypatch, reachable, done):
     monkeypatch.setattr(build.pretrained, "at_hand", lambda: reachable)
