@@ -70,12 +70,12 @@ def main(draws=10):
         # What each chose, fold by fold: its standard error is that of the folds' differences.
         apart = 100 * (ours_scores[: len(found), ours_scores.mean(0).argmax()] - found[:, found.mean(0).argmax()])
         gap = f"the draw that is chosen {apart.mean():+.2f} points of balanced accuracy"
-        bar, reached = ("", True) if len(found) == 1 else ("4 x, as good", None)
         if len(found) == 1:
-            gap = f"once; {gap}"
+            gap, bar, reached = f"once; {gap}", "", True
         else:
             error = apart.std(ddof=1) / np.sqrt(len(apart))
-            gap, reached = f"{gap} (standard error {error:.2f})", ratios[0] >= 4 and apart.mean() > -2 * error
+            gap, bar = f"{gap} (standard error {error:.2f})", "4 x, as good"
+            reached = ratios[0] >= 4 and apart.mean() > -2 * error
         lines.append(
             common.line("Random forest search", at, side, np.median(spent), ratios, bar, reached, f"{gap}; {whole}")
         )

@@ -108,7 +108,7 @@ class _Reader:
 def _layout(path, size, modified):
     """Find the byte from which on cells lie in a row, None where they do not, and their type.
 
-    Remembered while the file stays as it is: to open it anew takes as long as to read a hundred cells.
+    Remembered while the file stays as it is: to open it anew takes as long as a hundred cells in the cache.
     """
     with h5py.File(path, "r") as file:
         data = file["data"]
