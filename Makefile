@@ -3,6 +3,8 @@
 PYTHON  ?= python3
 DATA    ?= simulated
 PROFILE ?= quick
+# How the forest's settings are searched, random or halving; empty for the profile's own way.
+SEARCH  ?=
 # Where this copy of the book lies, if not at the address that _config.yml names.
 REPOSITORY ?=
 # A file of `coos pack`, whose results chapters 06 to 08 show.
@@ -26,26 +28,37 @@ unexport PYTHONPATH PYTHONHOME
 
 BIN := .venv/bin
 
-.PHONY: book test bench scale colab notebooks lint clean help
+.PHONY: book test test-all bench scale colab notebooks lint clean help
 
 help:
 	@echo "make book   execute the chapters and build the pages (DATA=$(DATA) PROFILE=$(PROFILE))"
-	@echo "make test   run the tests"
+	@echo "make test   check the style of the code and run the tests"
+	@echo "make test-all  the same with the long simulations of statistics"
 	@echo "make bench  time what is ours beside what you would take instead, for the page on speed"
 	@echo "make scale  run Texture and VGG16 with all classifiers at three sizes, up to COOS-7's"
 	@echo "make colab  run the committed notebooks as Colab would (fetches 10 GB of packages)"
-	@echo "make lint   check the style of the code"
 	@echo "make notebooks  write notebooks/*.ipynb from notebooks/*.md"
 	@echo "make clean  remove what was made: _build"
 
 book: .venv/installed
-	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)" --pack "$(PACK)" --repository "$(REPOSITORY)"
+	@$(BIN)/python book/build.py --data "$(DATA)" --profile "$(PROFILE)" --search "$(SEARCH)" --pack "$(PACK)" --repository "$(REPOSITORY)"
 
-test: .venv/installed
+# Two workers have a thread of BLAS each: more would wait for one another, for minutes on a busy machine.
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test: lint
 	@echo "== Testing"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
 
-BENCHMARKS := haralick texture simulate reading vgg16 training l1 forest neighbours bootstrap book
+test-all: lint
+	@echo "== Testing, long simulations included"
+	@$(PYTEST) -m "slow or not slow"
+
+lint: .venv/installed
+	@echo "== Checking the style of the code"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+BENCHMARKS := haralick texture simulate reading vgg16 training classifiers bootstrap book
 
 bench: .venv/installed
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
@@ -61,9 +74,6 @@ colab: .venv/installed
 notebooks: .venv/installed
 	@$(BIN)/python book/build.py --only-convert
 
-lint: .venv/installed
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-
 clean:
 	rm -rf _build
 
@@ -73,5 +83,5 @@ clean:
 	@echo "== Setting up .venv with $$($(PYTHON) --version) (once; some minutes and 7 GB)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv
 	@test -x $(BIN)/pip || $(PYTHON) -m pip --python .venv install -q pip
-	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[book,test]'
+	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[book,fast,test]'
 	@touch $@

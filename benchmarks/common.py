@@ -11,7 +11,8 @@ from time import perf_counter
 
 import numpy as np
 
-from coos_helpers import data, results, store
+from coos_helpers import store
+from coos_helpers.results import register
 
 MEASURED = Path(__file__).parent / "measured"
 REPEATS = 5
@@ -71,21 +72,6 @@ def machine():
         text = Path("/proc/cpuinfo").read_text()
         model = next(text.split(":", 1)[1].strip() for text in text.splitlines() if text.startswith("model name"))
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        return f"{model}, {results.machine()}, {memory:.0f} GiB"
+        return f"{model}, {register.machine()}, {memory:.0f} GiB"
     except (OSError, StopIteration):
-        return f"{platform.processor()}, {results.machine()}"
-
-
-def full_scale(stage="simulate"):
-    """Give the folder in which `scale.py` makes the full-scale simulated release, with a stage done."""
-    import scale  # which imports this module
-
-    for needed in ("simulate", stage):
-        scale.measured(1.0, needed)
-    return scale.place(1.0)
-
-
-def conv4_1(name="train"):
-    """Give conv4_1 of a split of the full-scale simulated release, (N, 512), and labels."""
-    release = data.open_release(full_scale() / "release")
-    return np.load(full_scale("conv4_1") / f"conv4_1-{name}.npy"), release[name].labels
+        return f"{platform.processor()}, {register.machine()}"

@@ -12,8 +12,9 @@ import common
 import mahotas
 import numpy as np
 
-from coos_helpers import data, rescale, simulate, texture
-from coos_helpers.haralick import haralick
+from coos_helpers import data, simulate
+from coos_helpers.representations import rescale, texture
+from coos_helpers.representations.haralick import haralick
 
 CELLS = 200  # for mahotas, which is slow; the kernel gets twenty times as many
 

@@ -1,7 +1,7 @@
 """Time the whole extraction of Texture, from a file to 69 features a cell, against the sum of its parts, in one run.
 
 The parts are: reading, the rescaling to 8 bits, Haralick's features, the three moments and the correlation. Each goes
-over the same cells by itself, on one core but for reading, with what it needs ready in memory. What `scale.py` measured
+over the same cells by itself, on one core, with what it needs ready in memory. What `scale.py` measured
 of the full-scale release on this machine is shown as well, if it is there.
 
     python benchmarks/texture.py [RELEASE]
@@ -14,8 +14,9 @@ import tempfile
 import common
 import numpy as np
 
-from coos_helpers import data, rescale, simulate, store, texture
-from coos_helpers.haralick import haralick
+from coos_helpers import data, simulate, store
+from coos_helpers.representations import rescale, texture
+from coos_helpers.representations.haralick import haralick
 
 
 def main(folder=None):

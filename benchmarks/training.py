@@ -12,26 +12,27 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from coos_helpers import deeploc, devices, inpainting, resident, simulate
+from coos_helpers import simulate
+from coos_helpers.representations import deeploc, inpainting, stretch, training
 
 REPEATS, BATCH, CELLS = 9, 64, 700
 
 
 def main():
-    device, drawn = devices.choose(), simulate.draw("train", CELLS)
-    cells, labels = resident.put(drawn.images, device), torch.from_numpy(drawn.labels).to(device)
+    device, drawn = training.choose_device(), simulate.draw("train", CELLS)
+    cells, labels = training.put(drawn.images, device), torch.from_numpy(drawn.labels).to(device)
     rng, (members, sources) = np.random.default_rng(0), inpainting.pairs(drawn.well_ids)
-    spread = deeploc.percentiles(resident.counts(cells).flatten(2))
-    ends = inpainting.extremes(cells)
+    spread = stretch.percentiles(cells)
+    ends = stretch.extremes(cells)
 
     def crops():
-        chosen = torch.from_numpy(resident.batch(CELLS, BATCH, 0, 0)).to(device)
+        chosen = torch.from_numpy(training.batch_of(CELLS, BATCH, 0, 0)).to(device)
         return deeploc.augment(cells[chosen], spread[chosen], rng), labels[chosen]
 
     def pair():
-        source = sources[resident.batch(len(sources), BATCH, 0, 0)]
+        source = sources[training.batch_of(len(sources), BATCH, 0, 0)]
         target = inpainting.partners(source, members, rng)
-        return tuple(inpainting.look(cells, ends, chosen, rng) for chosen in (source, target))
+        return tuple(inpainting.augment(cells, ends, chosen, rng) for chosen in (source, target))
 
     def named(m, x, y):
         return functional.cross_entropy(m(x), y)

@@ -3,7 +3,8 @@
 import common
 import torch
 
-from coos_helpers import data, devices, simulate, vgg16
+from coos_helpers import data, published, simulate
+from coos_helpers.representations import training, vgg16
 
 CELLS, FEW = 4032, 64  # the thirteen passes are slow
 
@@ -11,8 +12,8 @@ CELLS, FEW = 4032, 64  # the thirteen passes are slow
 def main():
     drawn = simulate.draw("train", CELLS)
     places = drawn.labels, drawn.plate, drawn.well
-    split = data.Split("train", None, drawn.images, *places, data.CLASS_NAMES, "simulated")
-    device = devices.choose()
+    split = data.Split("train", None, drawn.images, *places, published.CLASS_NAMES, "simulated")
+    device = training.choose_device()
     model = vgg16.network().to(device, memory_format=torch.channels_last)
     ready = torch.rand(FEW, 3, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
     size = 8 if device.type == "cpu" else 64

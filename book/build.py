@@ -26,16 +26,19 @@ import pages
 import papermill
 from convert import KERNELSPEC, ROOT, SOURCES_NAME, chapters, code_of, convert, notebook, repository, slug
 
-from coos_helpers import pack, pretrained, profiles, results, store
+from coos_helpers import runs, store
+from coos_helpers.fetch import vgg16_weights
+from coos_helpers.results import pack, register
 
 
 @click.command(help=__doc__)
 @click.option("--data", default="simulated", help="simulated, or a folder with a release")
-@click.option("--profile", default="quick", type=click.Choice(list(profiles.PROFILES)))
+@click.option("--profile", default="quick", type=click.Choice(list(runs.PROFILES)))
+@click.option("--search", default="", type=click.Choice(["", "random", "halving"]), help="of the forest's settings")
 @click.option("--pack", "packed", default="", help="a file of `coos pack`, whose results chapters 06 to 08 show")
 @click.option("--repository", "address", default="", help="of this copy of the book, if not what _config.yml says")
 @click.option("--only-convert", is_flag=True, help="write notebooks/*.ipynb and stop")
-def main(data, profile, packed, address, only_convert):
+def main(data, profile, search, packed, address, only_convert):
     signal.signal(signal.SIGINT, stop)
     try:
         name = slug(address, "--repository") if address else repository()
@@ -48,7 +51,7 @@ def main(data, profile, packed, address, only_convert):
             return
         say(f"Opening the data: {data}, profile {profile}")
         foreign = pack.read(packed) if packed else None
-        run, release = profiles.start(data, profile)
+        run, release = runs.start(data, profile, search=search)
         keys = {}
         for source in sources:
             keys[source.stem] = execute(source, run, release, keys, os.path.abspath(packed) if packed else "")
@@ -100,6 +103,7 @@ def execute(source, run, release, keys, packed=""):
         return key
     say(f"{source.stem}: executing")
     parameters = {"DATA": run.data, "PROFILE": run.profile} | ({"PACK": packed} if packed else {})
+    parameters |= {"SEARCH": run.settings["search"]} if "SEARCH" in known else {}
     if missing := set(parameters) - set(known):
         raise ValueError(f"{source.name}: its parameters cell lacks {', '.join(sorted(missing))}.")
     partial = output.with_suffix(".part.ipynb")
@@ -122,13 +126,13 @@ def execute(source, run, release, keys, packed=""):
         ) from error
     made = nbformat.read(partial, as_version=4)
     seconds = time.perf_counter() - started
-    if said := finish(made, key, pack.read(packed).caption if packed else profiles.caption(run, release)):
+    if said := finish(made, key, pack.read(packed).caption if packed else runs.caption(run, release)):
         raise RuntimeError(
             f"{source.stem} wrote to stderr, which no page should show:\n{said}\nThe notebook: {partial}"
         )
     data = "simulated cells" if run.data == "simulated" else release["train"].source
     made.metadata["run"] = {"data": data, "profile": run.profile, "seconds": round(seconds, 1)}
-    made.metadata["run"] |= {"made": time.strftime("%Y-%m-%d"), "machine": results.machine()}
+    made.metadata["run"] |= {"made": time.strftime("%Y-%m-%d"), "machine": register.machine()}
     with store.atomic(output) as file:
         file.write(nbformat.writes(made).encode())
     partial.unlink()
@@ -141,7 +145,7 @@ def up_to_date(made, key):
     if made.metadata.get("key") != key:
         return False
     said = "".join(o.get("text", "") for cell in made.cells for o in cell.get("outputs", []))
-    return f"untrained: {pretrained.MISSING}" not in said or not pretrained.at_hand()
+    return f"untrained: {vgg16_weights.MISSING}" not in said or not vgg16_weights.at_hand()
 
 
 def finish(made, key, caption):
@@ -157,18 +161,29 @@ def finish(made, key, caption):
         cell.metadata.pop("papermill", None)
         for output in cell.get("outputs", []):
             if output.get("name") == "stdout":  # what is said where the network's weights cannot be had
-                output.text = output.text.replace(str(pretrained.path().parent), "torch's folder of models")
+                output.text = output.text.replace(str(vgg16_weights.path().parent), "torch's folder of models")
             if output.get("name") == "stderr":
                 output.text = re.sub(r"\r[^\r\n]*\n?", "", output.text)
             if "text/plain" in output.get("data", {}):  # where an object lay in memory is another place each time
                 output.data["text/plain"] = re.sub(" at 0x[0-9a-f]+", "", output.data["text/plain"])
         if "outputs" in cell:
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip()]
+            cell.outputs = joined(o for o in cell.outputs if o.get("name") != "stderr" or o.text.strip())
             said += [f"in {cell.id}: {o.text.strip()}" for o in cell.outputs if o.get("name") == "stderr"]
         figure = cell.metadata.get("mystnb", {}).get("figure")
         if figure:
             figure["caption"] = f"{figure['caption'].strip()} {caption}"
     return "\n".join(said)
+
+
+def joined(outputs):
+    """Join what a stream said in several messages: how it was cut into them is chance."""
+    found = []
+    for output in outputs:
+        if found and "stream" == output.output_type == found[-1].output_type and output.name == found[-1].name:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def build(executed, extra, name):

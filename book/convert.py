@@ -22,11 +22,27 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 #: The repository that the sources name. `_config.yml` says which one this copy of them lies in.
 SOURCES_NAME = "coos7-book/coos7-book"
 
-#: How a solution is folded: in the book, and in JupyterLab.
+#: How a page folds a cell, by its tag: the tag that MyST-NB acts on, and what to click. In notebooks, on Colab above
+#: all, these are ordinary cells; only a solution is closed there as well.
 FOLDED = {
-    "mystnb": {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"},
-    "jupyter": {"source_hidden": True},
+    "colab": ("hide-cell", "Show what prepares a Colab machine", "Hide what prepares a Colab machine"),
+    "self-check": ("hide-input", "Show the check", "Hide the check"),
+    "solution": ("hide-cell", "Show a solution", "Hide the solution"),
+    "hide-input": ("hide-input", "Show the code", "Hide the code"),
 }
+
+#: The cell that prepares a Colab machine. Every notebook gets it before its parameters; no Markdown source has it.
+COLAB = f"""REAL_CELLS = False  # on Colab, True fetches COOS-7: 4.3 GB
+DRIVE = False  # True keeps them on your Google Drive for next time
+
+import sys
+
+if "google.colab" in sys.modules:  # elsewhere this cell does nothing
+    repository = "https://github.com/{SOURCES_NAME}"
+    get_ipython().run_line_magic("pip", f"install -q --no-deps git+{{repository}}")
+    from coos_helpers.notebook import colab
+
+    colab.start(REAL_CELLS, DRIVE)"""
 
 STUDENT = """**Student notebook.** Exercises are at the end, with a cell for your answer and a cell that checks it.
 Solutions are in the book, in the chapter of the same name."""
@@ -60,16 +76,17 @@ def slug(url, where):
 
 def notebook(source):
     """Make the clean notebook of a chapter's Markdown: no outputs, cell ids that depend on the place alone."""
-    made = jupytext.reads(source.read_text(encoding="utf-8").replace(SOURCES_NAME, repository()), fmt="md:myst")
+    made = jupytext.reads(source.read_text(encoding="utf-8"), fmt="md:myst")
     reads = made.metadata.get("reads", [])
+    first = next((n for n, cell in enumerate(made.cells) if cell.cell_type == "code"), len(made.cells))
+    made.cells.insert(first, nbformat.v4.new_code_cell(COLAB, metadata={"tags": ["colab"]}))
+    name = repository()
     for number, cell in enumerate(made.cells):
         cell.id = f"{source.stem}-{number:03d}"
+        cell.source = cell.source.replace(SOURCES_NAME, name)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        if is_solution(cell):
-            cell.metadata["tags"].append("hide-cell")
-            for key, values in FOLDED.items():
-                cell.metadata[key] = cell.metadata.get(key, {}) | values
+            fold(cell)
     made.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
     if reads:
         made.metadata["reads"] = reads
@@ -77,6 +94,19 @@ def notebook(source):
     made.metadata["content"] = content(made)
     made.nbformat, made.nbformat_minor = 4, 5
     return made
+
+
+def fold(cell):
+    """Say in a cell's metadata how a page folds it, if one of its tags is in `FOLDED`."""
+    tags = cell.metadata.get("tags", [])
+    for tag in [tag for tag in FOLDED if tag in tags][:1]:
+        folding, show, hide = FOLDED[tag]
+        if folding not in tags:
+            tags.append(folding)
+        prompts = {"code_prompt_show": show, "code_prompt_hide": hide}
+        cell.metadata["mystnb"] = prompts | cell.metadata.get("mystnb", {})
+    if is_solution(cell):
+        cell.metadata["jupyter"] = {"source_hidden": True}  # JupyterLab's own folding
 
 
 def is_solution(cell):

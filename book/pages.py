@@ -7,10 +7,12 @@ from html import escape
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
+import tables
 
-from coos_helpers import collect, plots, published, store
+from coos_helpers import plots, published, results, store
 
 matplotlib.use("agg")
 
@@ -23,17 +25,18 @@ TEXTS = (".md", ".ipynb", ".yml")
 
 def made_here(foreign=None):
     """Make the pages' tables and figures: dict from a file's name to its bytes. `foreign` are a pack's results."""
-    return {**tables(foreign), "run-times.md": run_times(), **speed(), "finding.svg": finding()}
+    return {**paper_and_ours(foreign), "run-times.md": run_times(), **speed(), "finding.svg": finding()}
 
 
-def tables(foreign=None):
+def paper_and_ours(foreign=None):
     """Write the tables of the page on the paper and ours, from every run that lies here."""
-    runs = collect.runs(foreign)
-    titled = [("Balanced error (%) of one row of each representation.", collect.side_by_side(runs))]
+    runs = tables.runs(foreign)
+    titled = [("Balanced error (%) of one row of each representation.", tables.side_by_side(runs))]
     titled.append(("The paper's Table 3: balanced error (%) on COOS-7.", published.table3()))
     for about, table in runs:
-        made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}."
-        titled.append((f"Balanced error (%): {collect.title(about)}. {made}", table))
+        by = f" by {about['classifiers']}" if "classifiers" in about else ""
+        made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}{by}."
+        titled.append((f"Balanced error (%): {tables.title(about)}. {made}", results.error_table(table)))
     written = [html(frame, title, f"table{number}") for number, (title, frame) in enumerate(titled)]
     return {"together.md": written[0].encode(), "each.md": "\n\n".join(written[1:]).encode()}
 
@@ -50,9 +53,10 @@ def run_times():
     """Write the table of what each chapter's last execution took, in every run that lies here."""
     rows = {}
     for path in sorted((store.root() / "runs").glob("*/notebooks/*.ipynb")):
+        if path.name.endswith(".part.ipynb"):  # a stopped chapter's, perhaps cut short
+            continue
         made = nbformat.read(path, as_version=4)
-        run = made.metadata.get("run")
-        if run and not path.name.endswith(".part.ipynb"):
+        if run := made.metadata.get("run"):
             about = f"{run['data']}, {run['profile']}: {run['machine']}, {run['made']}"
             rows.setdefault(path.stem, {})[about.replace("|", "/")] = f"{run['seconds']:.0f} s"
     columns = list(dict.fromkeys(about for times in rows.values() for about in times))
@@ -67,12 +71,12 @@ def speed(folder=MEASURED):
     races = [(line, one["about"]) for one in found.values() for line in one["lines"]]
     columns = {"path": "path", "at": "at", "against": "against", "ours (s)": "ours (s)", "ratio": "ratio (range)"}
     columns |= {"bar": "asked for", "reached": "reached", "note": "note"}
-    rows = [[line[key] for key in columns] for line, _ in races]
+    rows = [[line.get(key, "–") for key in columns] for line, _ in races]
     runs = {}
     for line, about in races:
         runs.setdefault(place_and_day(about), {})[line["path"]] = None
     told = [f"{run} ({', '.join(paths)})" if len(runs) > 1 else run for run, paths in sorted(runs.items())]
-    tables = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(told) + ".\n"}
+    made = {"races.md": markdown(list(columns.values()), rows) + "\nMeasured on: " + " / ".join(told) + ".\n"}
     stages = {}
     for line in scale["lines"] if scale else []:
         stages.setdefault(line["stage"], {})[line["cells"]] = line
@@ -87,8 +91,8 @@ def speed(folder=MEASURED):
         largest = max((line["GiB"] for line in scale["lines"]), default=0)
         about = f"\nMeasured on: {' / '.join(runs)}. The largest process took {largest:.1f} GiB.\n"
     columns = ["stage", *(f"{size:,} cells" for size in sizes), "grows as"]
-    tables["scale.md"] = markdown(columns, rows) + about
-    return {name: text.encode() for name, text in tables.items()}
+    made["scale.md"] = markdown(columns, rows) + about
+    return {name: text.encode() for name, text in made.items()}
 
 
 def place_and_day(measured):
@@ -112,7 +116,7 @@ def markdown(columns, rows):
 def finding():
     """Draw the first page's figure, the paper's Table 3: the error of every model on every split; SVG."""
     plots.style()
-    figure, ax = plots.plt.subplots(figsize=(5, 3.5))
+    figure, ax = plt.subplots(figsize=(5, 3.5))
     table = published.table3()
     families = table["features"].str.split(" ").str[0]
     for number, family in enumerate(("Texture", "VGG16", "PCI", "DeepLoc")):
@@ -129,9 +133,9 @@ def finding():
     ax.legend(loc="upper left", fontsize=9)
     plots.sign(figure, "Lu et al. 2019, Table 3, on COOS-7 itself.")
     file = io.BytesIO()
-    with plots.plt.rc_context({"svg.hashsalt": "finding"}):
+    with plt.rc_context({"svg.hashsalt": "finding"}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    plots.plt.close(figure)
+    plt.close(figure)
     return file.getvalue()
 
 

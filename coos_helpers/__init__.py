@@ -1,4 +1,17 @@
-"""What the chapters of the COOS-7 book share."""
+"""What the chapters of the COOS-7 book share: a walk from images of cells to how surely their classes are known.
+
+The steps, in the order in which data go through them:
+
+- `data`: a release on disk becomes a dict of `Split`. `fetch` brings it there, `simulate` makes one.
+- `representations`: a split becomes features, (N, d).
+- `classifiers`: features become classes.
+- `results`: what a classifier said of each cell is kept, entered into the run's table, packed and read.
+- `plots`: numbers become figures. `notebook`: what only chapters need.
+
+Beside the walk stand the measures, `metrics` (of predictions) and `shift` (of two sets of cells), which know arrays
+only; `published`, the paper's own numbers; `runs`, a profile and its data; and `store`, where made things lie. `cli` is
+the command `coos`. A step imports what comes before it, and from beside the walk; nothing imports what comes after it.
+"""
 
 import os
 from pathlib import Path

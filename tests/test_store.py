@@ -14,12 +14,14 @@ from conftest import PROJECT, cells, write_split
 
 from coos_helpers import store
 from coos_helpers.data import open_split
+from coos_helpers.representations import rescale, texture
+from coos_helpers.store import code, files
 
 
-def in_another_process(code, **environment):
+def in_another_process(source, **environment):
     """Run Python code in a fresh interpreter and give what it prints."""
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", source],
         env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
         capture_output=True,
         text=True,
@@ -43,7 +45,7 @@ def test_made_things_lie_in_the_project_otherwise(monkeypatch):
 
 def test_without_the_project_made_things_lie_where_you_are(monkeypatch, tmp_path):
     monkeypatch.delenv("COOS_BUILD")
-    monkeypatch.setattr(store, "PACKAGE", tmp_path / "site-packages" / "coos_helpers")
+    monkeypatch.setattr(files, "PACKAGE", tmp_path / "site-packages" / "coos_helpers")
     monkeypatch.chdir(tmp_path)
     assert store.root() == tmp_path / "_build"
 
@@ -111,11 +113,14 @@ def test_keys_are_the_same_in_every_process():
     code = (
         "import numpy as np; from coos_helpers import store;"
         "print(store.key(b={'y': 2, 'x': 1}, a=np.arange(5.0), w=np.array(['P/A01', 'B'])),"
-        "store.code_key('predictions', 'texture'))"
+        "store.code_key('results.evaluate', 'representations.texture'))"
     )
     here = store.key(a=np.arange(5.0), b={"x": 1, "y": 2}, w=np.array(["P/A01", "B"]))
     for seed in ("0", "1", "4242"):
-        assert in_another_process(code, PYTHONHASHSEED=seed) == f"{here} {store.code_key('texture', 'predictions')}"
+        assert (
+            in_another_process(code, PYTHONHASHSEED=seed)
+            == f"{here} {store.code_key('representations.texture', 'results.evaluate')}"
+        )
 
 
 def test_a_splits_key_is_its_content(tmp_path):
@@ -132,7 +137,7 @@ def test_a_splits_key_is_its_content(tmp_path):
 
 
 def test_a_tiff_splits_key_changes_with_its_images(tmp_path):
-    from coos_helpers.unpack import unpack
+    from coos_helpers.data.unpack import unpack
 
     unpack(write_split(tmp_path / "train.h5"), tmp_path / "out", progress=False)
     split = open_split(tmp_path / "out" / "train")
@@ -160,43 +165,68 @@ def test_the_key_of_a_split_in_memory_is_its_images(release):
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Let the store see a small package: a -> b -> c, a -> inner -> inner.deep, and d beside them."""
+    """Let the store see a small package: a -> b -> c; a takes `deep` from a folder that hands on more."""
     folder = tmp_path / "coos_helpers"
     sources = {
         "__init__.py": '"""A package."""\n',
-        "a.py": "import numpy as np\nfrom coos_helpers import b\n\n\ndef late():\n    import coos_helpers.inner\n",
-        "b.py": "from coos_helpers.c import thing\n",
+        "a.py": "from coos_helpers import b\n\n\ndef late():\n    from coos_helpers.inner import deep\n",
+        "b.py": '"""Words."""\n\nfrom coos_helpers.c import thing\n\n\ndef check():\n    raise ValueError("words")\n',
         "c.py": "thing = 1\n",
-        "d.py": "from coos_helpers import a\n",
-        "inner/__init__.py": "",
-        "inner/deep.py": "from coos_helpers import c\n",
+        "d.py": "from coos_helpers import inner\n\nx = inner.deep\n",
+        "inner/__init__.py": "from coos_helpers.inner.one import deep\nfrom coos_helpers.inner.two import flat\n",
+        "inner/one.py": "from coos_helpers import c\n\ndeep = c.thing\n",
+        "inner/two.py": "flat = 2\n",
     }
     for name, source in sources.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(source)
-    monkeypatch.setattr(store, "PACKAGE", folder)
+    monkeypatch.setattr(code, "PACKAGE", folder)
     return folder
 
 
-def test_imports_are_followed_all_the_way(package):
-    assert set(store.closure(["a"])) == {"a", "b", "c", "inner", "inner.deep"}
+def edit(path, old="", new="\nchanged = 1\n"):
+    """Change a file's text; its time is set, since edits may follow one another within a tick of the clock."""
+    text = path.read_text()
+    path.write_text(text.replace(old, new) if old else text + new)
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1_000_000))
+
+
+def test_imports_are_followed_to_where_a_name_is_defined_and_no_further(package):
+    assert set(store.closure(["a"])) == {"a", "b", "c", "inner.one"}
     assert set(store.closure(["c"])) == {"c"}
-    assert set(store.closure(["inner.deep"])) >= {"inner.deep", "c"}
+    assert set(store.closure(["d"])) == {"d", "inner.one", "c"}
+    assert store.imported("import coos_helpers.inner.two") == ["inner.two"]
+    assert store.imported("from coos_helpers import inner as i\ni.flat, i.deep") == ["inner.two", "inner.one"]
 
 
-@pytest.mark.parametrize("file", ["a.py", "b.py", "c.py", "inner/__init__.py", "inner/deep.py"])
+@pytest.mark.parametrize("file", ["a.py", "b.py", "c.py", "inner/one.py"])
 def test_the_code_key_changes_with_every_module_that_had_a_part(package, file):
     before = store.code_key("a")
-    with open(package / file, "a") as source:
-        source.write("# changed\n")
+    edit(package / file)
     assert store.code_key("a") != before
 
 
-def test_the_code_key_does_not_change_with_another_module(package):
+@pytest.mark.parametrize("file", ["d.py", "inner/two.py", "__init__.py"])
+def test_the_code_key_does_not_change_with_another_module(package, file):
     before = store.code_key("a")
-    with open(package / "d.py", "a") as source:
-        source.write("# changed\n")
+    edit(package / file)
     (package / "new.py").write_text("x = 1\n")
+    assert store.code_key("a") == before
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ("Words.", "Other words."),
+        ('ValueError("words")', 'ValueError("found other words")'),
+        ("def check():\n", "def check():\n    # why\n    print('said')\n"),
+        ("\n\n\ndef", "\n\n\n\ndef"),
+    ],
+    ids=["docstring", "message", "comment and print", "blank line"],
+)
+def test_words_do_not_enter_the_code_key(package, old, new):
+    before = store.code_key("a")
+    edit(package / "b.py", old, new)
     assert store.code_key("a") == before
 
 
@@ -204,15 +234,21 @@ def test_the_order_in_which_modules_are_named_does_not_enter(package):
     assert store.code_key("a", "d") == store.code_key("d", "a") != store.code_key("a")
 
 
-@pytest.mark.parametrize("name", ["predictions", "texture", "profiles"])
+@pytest.mark.parametrize("name", ["metrics.bootstrap", "representations.inpainting", "simulate.release"])
 def test_the_closure_covers_what_python_really_loads(name):
-    code = f"import sys, coos_helpers.{name}; print(*(m for m in sys.modules if m.startswith('coos_helpers.')))"
-    loaded = {module.partition(".")[2] for module in in_another_process(code).split()}
-    assert name in loaded and loaded <= set(store.closure([name]))
+    loading = (
+        f"import sys, coos_helpers.{name}; "
+        "print(*(n for n, m in sys.modules.items() if n.startswith('coos_helpers.') and '__init__' not in m.__file__))"
+    )
+    loaded = {module.partition(".")[2] for module in in_another_process(loading).split()}
+    handed_on = {  # a folder's `__init__` loads all of it, and only hands on names
+        module for module in loaded if module.partition(".")[0] == name.partition(".")[0] or module.startswith("store.")
+    }
+    assert name in loaded and loaded - handed_on <= set(store.closure([name]))
 
 
 def test_no_module_imports_in_a_way_that_the_closure_overlooks():
-    for path in store.PACKAGE.rglob("*.py"):
+    for path in code.PACKAGE.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
         assert "import_module" not in source and "__import__" not in source, path.name
         for node in ast.walk(ast.parse(source)):
@@ -230,6 +266,8 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == b"new"
     assert [p.name for p in path.parent.iterdir()] == ["file.bin"]
+    (beside := path.with_name("beside")).touch()
+    assert path.stat().st_mode == beside.stat().st_mode, "who may read other files here may not read this one"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, MemoryError])
@@ -243,99 +281,107 @@ def test_what_is_stopped_leaves_nothing_half_and_the_old_file_as_it_was(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
 
 
-def test_an_array_is_made_once(build_folder):
+# What is kept
+
+
+@pytest.fixture
+def making(monkeypatch, release):
+    """Stand in for Texture with something quick; count how often it is made. Gives (make, calls, split)."""
     calls = []
 
-    def make():
+    def features(split, layers=False, scale=1.0):
         calls.append(1)
-        return np.arange(6, dtype=np.float32).reshape(2, 3)
+        values = scale * split.labels[:, None].astype(np.float32)
+        return {"conv1": values, "conv2": 2 * values} if layers else values
 
+    features.__module__, features.__qualname__ = "coos_helpers.representations.texture", "features"
+    return features, calls, release["train"]
+
+
+def kept_file(build_folder):
+    (path,) = (build_folder / "features" / "texture").glob("*.npz")
+    return path
+
+
+def test_what_is_kept_is_made_once_for_each_split_and_setting(making, release):
+    make, calls, split = making
     for _ in range(3):
-        array = store.array("features/texture", "abc", make)
-        assert array.dtype == np.float32 and array.tolist() == [[0, 1, 2], [3, 4, 5]]
+        found = store.kept(make, split)
+        assert found.dtype == np.float32 and found[:, 0].tolist() == split.labels.tolist()
     assert len(calls) == 1
-    assert (build_folder / "features" / "texture" / "abc.npy").is_file()
-    store.array("features/texture", "another", make)
-    store.array("features/other", "abc", make)
+    assert store.kept(make, split, scale=2.0).sum() == 2 * found.sum()
+    store.kept(make, release["test1"])
     assert len(calls) == 3
 
 
-def test_an_array_whose_making_is_stopped_is_made_the_next_time():
-    def stopped():
+def test_layers_come_back_by_name(making):
+    make, calls, split = making
+    for _ in range(2):
+        found = store.kept(make, split, layers=True)
+        assert list(found) == ["conv1", "conv2"]
+        np.testing.assert_array_equal(found["conv2"], 2 * found["conv1"])
+    assert len(calls) == 1
+
+
+def test_what_is_kept_follows_networks_weights_and_functions(release):
+    torch = pytest.importorskip("torch")
+
+    class Network:
+        made_by = "a"
+
+    split, keys = release["train"], set()
+    assert store.key(model=Network()) != store.key(model=dataclasses.replace(One(), made_by="b"))
+    for value in (Network(), rescale.min_max, rescale.percentile, {"w": torch.ones(2)}, {"w": torch.zeros(2)}, None):
+        keys.add(store.key(split=store.split_key(split), value=value))
+    assert len(keys) == 6
+
+
+@dataclasses.dataclass(frozen=True)
+class One:
+    made_by: str = "a"
+
+
+def test_a_function_of_your_own_is_refused_as_what_is_made_and_as_a_setting(release):
+    with pytest.raises(TypeError, match="expected a function of coos_helpers"):
+        store.kept(lambda split: split.labels, release["train"])
+    with pytest.raises(TypeError, match="or a function of coos_helpers"):
+        store.kept(texture.features, release["train"], rescaled=lambda images: images)
+
+
+def test_what_is_stopped_while_it_is_made_is_made_the_next_time(making):
+    make, _, split = making
+
+    def stopped(split):
         raise KeyboardInterrupt
 
+    stopped.__module__, stopped.__qualname__ = make.__module__, make.__qualname__
     with pytest.raises(KeyboardInterrupt):
-        store.array("features", "k", stopped)
-    assert store.array("features", "k", lambda: np.ones(2)).tolist() == [1, 1]
+        store.kept(stopped, split)
+    assert store.kept(make, split).shape == (len(split), 1)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"no array", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff", b"PK\x03\x04 a damaged archive", b"\x80\x04."],
-    ids=["empty", "text", "signature", "header", "archive", "pickle"],
-)
-def test_a_damaged_array_is_made_again(build_folder, content):
-    store.array("features", "k", lambda: np.arange(3))
-    path = build_folder / "features" / "k.npy"
-    path.write_bytes(content)
-    for _ in range(2):
-        assert store.array("features", "k", lambda: np.arange(3)).tolist() == [0, 1, 2]
+@pytest.mark.parametrize("layers", [False, True], ids=["array", "layers"])
+@pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04 a damaged archive", b"\x80\x04.", 0.1, 0.5, 0.999])
+def test_what_is_damaged_is_made_again(build_folder, making, capsys, content, layers):
+    make, calls, split = making
+    expected = store.kept(make, split, layers=layers)
+    expected = expected["conv2"] if layers else expected
+    path = kept_file(build_folder)
+    whole = path.read_bytes()
+    path.write_bytes(content if isinstance(content, bytes) else whole[: int(content * len(whole))])
+    found = store.kept(make, split, layers=layers)
+    np.testing.assert_array_equal(found["conv2"] if layers else found, expected)
+    assert f"{path} is damaged and will be made again." in capsys.readouterr().out and len(calls) == 2
 
 
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
-def test_an_array_cut_short_is_made_again(build_folder, part):
-    expected = np.arange(1000.0).reshape(10, 100)
-    store.array("features", "k", lambda: expected)
-    path = build_folder / "features" / "k.npy"
-    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
-    np.testing.assert_array_equal(store.array("features", "k", lambda: expected), expected)
-
-
-def test_a_damaged_header_is_made_again_or_harmless(build_folder):
-    expected = np.arange(1000.0).reshape(10, 100)
-    store.array("features", "k", lambda: expected)
-    path = build_folder / "features" / "k.npy"
+def test_an_array_with_a_flipped_bit_is_made_again(build_folder, making):
+    make, _, split = making
+    expected = store.kept(make, split)
+    path = kept_file(build_folder)
     whole, rng = path.read_bytes(), np.random.default_rng(0)
-    for _ in range(200):
+    for _ in range(50):
         content = bytearray(whole)
-        content[rng.integers(128)] ^= 1 << rng.integers(8)
+        content[rng.integers(len(content))] ^= 1 << rng.integers(8)
         path.write_bytes(content)
-        assert isinstance(store.array("features", "k", lambda: expected), np.ndarray)
+        np.testing.assert_array_equal(store.kept(make, split), expected)
         path.write_bytes(whole)
-
-
-# Arrays that stay on disk
-
-
-def test_a_lazy_array_stays_on_disk_and_cannot_be_written_to():
-    for _ in range(2):  # when it is made, and when it is found
-        array = store.array("features", "k", lambda: np.arange(6.0).reshape(2, 3), lazy=True)
-        assert isinstance(array, np.memmap) and array.dtype == np.float64
-        assert array.tolist() == [[0, 1, 2], [3, 4, 5]]
-        with pytest.raises(ValueError, match="read-only"):
-            array[0] = 7
-
-
-def test_lazy_or_not_an_array_is_made_once():
-    store.array("features", "k", lambda: np.arange(3), lazy=True)
-    for lazy in (False, True):
-        found = store.array("features", "k", lambda: pytest.fail("made again"), lazy)
-        assert found.tolist() == [0, 1, 2]
-    plain = store.array("features", "k", lambda: pytest.fail("made again"))
-    plain[0] = 9
-    assert store.array("features", "k", lambda: pytest.fail("made again"), lazy=True).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.999])
-def test_a_lazy_array_cut_short_is_made_again(build_folder, capsys, part):
-    expected = np.arange(1000.0).reshape(10, 100)
-    store.array("features", "k", lambda: expected, lazy=True)
-    path = build_folder / "features" / "k.npy"
-    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
-    np.testing.assert_array_equal(store.array("features", "k", lambda: expected, lazy=True), expected)
-    assert f"{path} is damaged and will be made again." in capsys.readouterr().out
-
-
-def test_a_lazy_array_has_the_key_of_its_content():
-    lazy = store.array("features", "k", lambda: np.arange(6.0), lazy=True)
-    assert store.key(a=lazy) == store.key(a=np.arange(6.0))

@@ -2,12 +2,11 @@
 
 An experiment (`layout`, `factors`) decides what each cell and its picture are like; `cells`, `compartments`,
 `organelles` and `scene` draw what is on the plate in micrometres; `optics` and `camera` turn it into photons and
-counts; `experiment` joins them for one cell, `sample` draws some cells into memory, `release` writes the files.
-`grid` and `kernels` hold what the drawing stands on.
+counts; `experiment` joins them for one cell, `sample` draws some cells into memory, `counterfactual` takes a cell's
+picture again, `release` writes the files. `grid`, `streams` and `kernels` hold what the drawing stands on.
 """
 
+from coos_helpers.simulate.counterfactual import microscope, reimage, specimens
 from coos_helpers.simulate.factors import FACTORS
 from coos_helpers.simulate.release import simulate
-from coos_helpers.simulate.sample import Drawn, draw, microscope, reimage, specimens
-
-__all__ = ["FACTORS", "Drawn", "draw", "microscope", "reimage", "simulate", "specimens"]
+from coos_helpers.simulate.sample import Drawn, draw

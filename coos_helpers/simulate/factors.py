@@ -21,12 +21,17 @@ from coos_helpers.simulate.layout import SPLITS
 
 
 class Factor(NamedTuple):
-    """One named cause of variation.
+    """Describe one named cause of variation.
 
-    scale: "log" (effects multiply by exp(effect)) or "add" (effects are added, in the unit).
-    centre: the value where all effects are 0. day, well, cell: standard deviations of the random effects.
-    border, later, abroad: fixed displacements. meaning: what the factor does, for the file and the book.
-    kind: "biological" (what the cell is) or "technical" (how its picture was taken).
+    Parameters
+    ----------
+    name, unit : such as `focus` and `um`.
+    scale : "log" (effects multiply by exp(effect)) or "add" (effects are added, in the unit).
+    centre : the value where all effects are 0.
+    day, well, cell : standard deviations of the random effects.
+    border, later, abroad : fixed displacements.
+    meaning : what the factor does, for the file and the book.
+    kind : "biological" (what the cell is) or "technical" (how its picture was taken).
     """
 
     name: str
@@ -76,6 +81,7 @@ _TECHNICAL = (
     ("read_noise", "electron", "log", 6.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.35, "deviation of the read-out"),
     ("hot", "1", "log", 6e-6, 0.0, 0.0, 0.0, 0.0, 0.3, 0.5, "chance that a pixel is hot"),
 )
+#: Every cause by which simulated cells and their pictures differ, a `Factor` each.
 FACTORS = tuple(
     Factor(*row, kind) for kind, rows in (("biological", _BIOLOGICAL), ("technical", _TECHNICAL)) for row in rows
 )
@@ -90,10 +96,19 @@ _DAY_KEY, _WELL_KEY, _CELL_KEY = 1, 2, 3  # keep the generators of the three lev
 
 
 def shift_sizes(shift):
-    """Return the size of each factor's shift, (F,) float64: what `shift` names, 1 for every other factor.
+    """Give the size of each factor's shift: what `shift` names, 1 for every other factor.
 
-    shift: {factor name: size}, one number for all factors, or None for 1 everywhere. ValueError for an unknown
-    factor or a size that is no number.
+    Parameters
+    ----------
+    shift : {factor name: size}, one number for all factors, or None for 1 everywhere.
+
+    Returns
+    -------
+    (F,) float64, in the order of `FACTORS`.
+
+    Raises
+    ------
+    ValueError : an unknown factor, or a size that is no number.
     """
     sizes = np.ones(len(FACTORS))
     if shift is not None and not isinstance(shift, dict):

@@ -1,26 +1,24 @@
-"""Compiled functions, kept on disk for as long as no line of the simulator changes."""
+"""Compiled functions, kept on disk for as long as the simulator's code does not change."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
+
+from coos_helpers.store.keys import code_key
 
 _FOLDER = Path(__file__).parent
 
 
 @cache
 def source_digest():
-    """Return a digest of the simulator's own source code: another simulator draws other cells."""
-    digest = hashlib.sha256()
-    for module in sorted(_FOLDER.glob("*.py")):
-        digest.update(module.name.encode() + b"\0" + module.read_bytes())
-    return digest.hexdigest()[:16]
+    """Return a digest of the simulator's code, docstrings and comments left out: other code draws other cells."""
+    return code_key("simulate.release")
 
 
 def compiled(function):
     """Compile a function with numba, without the interpreter's lock.
 
     Numba's own cache looks at one file only: a kernel that calls a function of another module would go on with that
-    function's old code. So every state of the source has a cache of its own.
+    function's old code. So every state of the code has a cache of its own.
     """
     import numba  # here, as it takes half a second and a finished release needs none of it
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coos_helpers.data import CLASS_NAMES
+from coos_helpers.published import CLASS_NAMES
 
 SPLITS = ("training", "test1", "test2", "test3", "test4")
 COUNTS = {"training": 41456, "test1": 10364, "test2": 17021, "test3": 32596, "test4": 30772}
@@ -57,9 +57,20 @@ def minimum_scale():
 def layout(scale=1.0, seed=0):
     """Lay out the release: every well of every split, with its number of cells.
 
-    Returns {split name: [Well, ...]}, wells in the order of their plates and classes. The cells of a split
-    add up to round(scale * Table 2's count). A home well stands in training and in test1: test1's cells are
-    other cells of the same wells. ValueError where `scale` leaves a training well empty.
+    A home well stands in training and in test1: test1's cells are other cells of the same wells.
+
+    Parameters
+    ----------
+    scale : number of cells relative to Table 2's; the cells of a split add up to round(scale * its count).
+    seed : of the run.
+
+    Returns
+    -------
+    {split name: [Well, ...]}, wells in the order of their plates and classes.
+
+    Raises
+    ------
+    ValueError : a scale that leaves a training well empty.
     """
     if not np.isfinite(scale) or scale < minimum_scale():
         raise ValueError(

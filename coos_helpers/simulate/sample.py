@@ -1,4 +1,4 @@
-"""Simulated cells in memory: the cells that the files hold, as many as one needs, as scenes or as pictures."""
+"""Simulated cells in memory: the very cells that the files hold, as many as one needs."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from joblib import cpu_count
 
-from coos_helpers.simulate.factors import FACTORS, INDEX, NAMES, centre_values, shift_sizes, well_effects
+from coos_helpers.simulate.factors import FACTORS, NAMES, shift_sizes, well_effects
 from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
 
 PLACE = (  # truths that are not factors: (name, unit, meaning)
@@ -15,14 +15,17 @@ PLACE = (  # truths that are not factors: (name, unit, meaning)
     ("field_x", "1", "place in the camera's field, -1 left to 1 right"),
     ("field_y", "1", "place in the camera's field, -1 top to 1 bottom"),
 )
-TECHNICAL = tuple(factor.name for factor in FACTORS if factor.kind == "technical")
 
 
 class Drawn(NamedTuple):
-    """Cells in memory, in the order of a file, and the truth about each.
+    """Hold cells in memory, in the order of a file, and the truth about each.
 
-    images: (n, 2, 64, 64) uint16, channel 0 protein, channel 1 nucleus. labels: (n,) int64. plate, well: (n,) str.
-    truth: {name: (n,) float64}, every factor in the unit of `factors.FACTORS`, and `cell_cycle`, `field_x`, `field_y`.
+    Parameters
+    ----------
+    images : (n, 2, 64, 64) uint16, channel 0 protein, channel 1 nucleus.
+    labels : (n,) int64.
+    plate, well : (n,) str.
+    truth : {name: (n,) float64}: every factor in the unit of `FACTORS`, and `cell_cycle`, `field_x`, `field_y`.
     """
 
     images: np.ndarray
@@ -53,13 +56,13 @@ def draw(split, cells, seed=0, shift=None):
 
     Returns
     -------
-    Drawn
+    Drawn : the cells, in the order of a file.
 
     Raises
     ------
     ValueError : an argument that cannot be used.
     """
-    tasks = [(seed, shift_sizes(shift), well, 0, n) for well, n in _choose(split, cells, seed)]
+    tasks = [(seed, shift_sizes(shift), well, 0, n) for well, n in choose_cells(split, cells, seed)]
     parts = list(in_order(draw_batch, tasks, cpu_count()))
     table = np.concatenate([truth for _, truth in parts])
     names = (*NAMES, *(name for name, *_ in PLACE))
@@ -73,73 +76,10 @@ def draw(split, cells, seed=0, shift=None):
     )
 
 
-def specimens(split, cells, seed=0, shift=None):
-    """Draw the same cells as `draw`, as scenes that any microscope can still look at.
-
-    Parameters, order and errors are those of `draw`.
-
-    Returns
-    -------
-    list of `experiment.Specimen`, 0.5 MiB each.
-    """
-    from coos_helpers.simulate.experiment import draw_specimen
-
-    sizes, found = shift_sizes(shift), []
-    for well, n in _choose(split, cells, seed):
-        effects = well_effects(seed, well, sizes)
-        found += [draw_specimen(seed, well, index, effects) for index in range(n)]
-    return found
-
-
-def reimage(specimen, microscope=None):
-    """Take a picture of the same scene under other technical conditions: a counterfactual pair.
-
-    The cell, its neighbours, its place in the field and the random numbers of the camera stay the same.
-
-    Parameters
-    ----------
-    specimen : one of `specimens`.
-    microscope : {technical factor: value} in the units of `factors.FACTORS`; what it does not name stays as it was.
-        None takes the picture that the file holds. `microscope("test4")` gives a whole one.
-
-    Returns
-    -------
-    (2, 64, 64) uint16.
-
-    Raises
-    ------
-    ValueError : a name that is no technical factor.
-    """
-    from coos_helpers.simulate.experiment import picture
-
-    for name in microscope or {}:
-        if name not in TECHNICAL:
-            raise ValueError(
-                f"found {name!r} in microscope; expected technical factors ({', '.join(TECHNICAL)}). "
-                "What is biological is drawn with the scene: use `draw` or `specimens` with a shift."
-            )
-    return picture(specimen._replace(values={**specimen.values, **(microscope or {})}))
-
-
-def microscope(split, shift=None):
-    """Describe the typical microscope of a split: {technical factor: value}, without day, well or cell effects.
-
-    Parameters
-    ----------
-    split, shift : as in `draw`.
-
-    Returns
-    -------
-    dict of float, in the units of `factors.FACTORS`.
-    """
-    values = centre_values(SPLITS[_number(split)], shift_sizes(shift))
-    return {name: float(values[INDEX[name]]) for name in TECHNICAL}
-
-
 def draw_batch(seed, sizes, well, first, cells):
     """Draw `cells` cells of a well from index `first` on: counts (n, 2, 64, 64) uint16, truth (n, F + 3) float64."""
-    # Imported here, as it loads the compiler: a finished release is recognised without it.
-    from coos_helpers.simulate.experiment import draw_specimen, picture
+    # It loads the compiler, and a finished release is recognised without it.
+    from coos_helpers.simulate.experiment import draw_specimen, picture  # here for that
 
     effects = well_effects(seed, well, sizes)
     counts = np.empty((cells, 2, 64, 64), np.uint16)
@@ -176,17 +116,17 @@ def checked_seed(seed):
     return int(seed)
 
 
-def _number(split):
-    """Return a split's index in SPLITS."""
+def split_number(split):
+    """Return a split's index in SPLITS; `train` is the training split; ValueError if it is none."""
     name = "training" if split == "train" else split
     if name not in SPLITS:
         raise ValueError(f"found the split {split!r}; expected train, test1, test2, test3 or test4")
     return SPLITS.index(name)
 
 
-def _choose(split, cells, seed):
-    """Say how many cells to take of each well of a split: [(well, n), ...] for n of 1 or more."""
-    wells = layout(1.0, checked_seed(seed))[SPLITS[_number(split)]]
+def choose_cells(split, cells, seed):
+    """Say how many cells to take of each well of a split, as evenly as can be: [(well, n), ...] for n of 1 or more."""
+    wells = layout(1.0, checked_seed(seed))[SPLITS[split_number(split)]]
     if isinstance(cells, bool) or not isinstance(cells, int | np.integer) or cells < 1:
         raise ValueError(f"found {cells!r} cells; expected an integer, 1 or more")
     shares = np.zeros(len(wells), int)

@@ -1,0 +1,95 @@
+"""Bring one address to one file over a line that may break.
+
+When to ask again is urllib3's `Retry`. Ours is what pooch and torch lack: gigabytes go on from what has arrived.
+"""
+
+from contextlib import suppress
+from functools import partial
+from time import sleep as wait
+
+import click
+import requests
+from tqdm import tqdm
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+PROGRESS = 1 << 20  # bytes after which tries are counted anew; with less, a dying line would go on for ever
+PIECE = 1 << 14  # bytes; what a cut connection leaves of a piece is lost
+RETRY = Retry(5, status_forcelist=(429, 500, 502, 503, 504), backoff_factor=1)  # about half a minute of waits
+# Zenodo turns nameless clients away sooner. A compressed answer would have other positions than the file.
+HEADERS = {"User-Agent": "coos7-book (https://github.com/coos7-book/coos7-book)", "Accept-Encoding": "identity"}
+
+say = partial(click.echo, err=True)  # the standard output stays free for results
+
+
+class DownloadError(OSError):
+    """Say in one message what was tried, what came and what to do."""
+
+
+def fetch_bytes(url):
+    """Read a small answer whole; a DownloadError says why it cannot be had."""
+    return _ask(url, lambda answer: answer.content)
+
+
+def fetch_file(url, part, size):
+    """Complete a file that may have arrived in part; what it holds is not checked here.
+
+    Parameters
+    ----------
+    url : where the file lies.
+    part : Path; its bytes are taken as the file's first, and the rest is asked for where the server can do so.
+    size : bytes of the whole file. An answer of another length is not written.
+
+    Raises
+    ------
+    DownloadError : the server refuses, or fails for too long; the part is kept.
+    """
+    if length(part) < size:
+        _ask(url, partial(_append, part, size), lambda: length(part))
+
+
+def length(path):
+    """Count the bytes of a file, 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def _ask(url, read, arrived=lambda: 0):
+    """Read an answer from the bytes on that have arrived, again where the line or the server fails."""
+    retry, furthest = RETRY, arrived()
+    while True:
+        try:
+            headers = HEADERS | ({"Range": f"bytes={arrived()}-"} if arrived() else {})
+            with requests.get(url, headers=headers, timeout=(10, 60), stream=True) as answer:
+                if answer.ok:
+                    return read(answer)
+                raise requests.HTTPError(f"the server answered {answer.status_code} {answer.reason}", response=answer)
+        except requests.RequestException as error:
+            cause = getattr((error.args or [error])[0], "reason", error)  # plainer than what is wrapped around it
+            words, answer = f"{url}: {str(cause).rpartition('): ')[2].rstrip('.')}", error.response
+            if arrived() >= furthest + PROGRESS:
+                retry, furthest = RETRY, arrived()
+            again = answer is None or retry.is_retry("GET", answer.status_code)  # not after a 404
+            try:
+                asked = None if answer is None else retry.get_retry_after(answer)
+                retry = (retry if again else Retry(0)).increment(error=error)
+            except HTTPError:  # of urllib3: no more tries, or a time to wait that is none
+                raise DownloadError(f"{words}. Given up at try {len(retry.history) + 1}.") from error
+        seconds = asked or retry.get_backoff_time()
+        if seconds > 3600:  # better asked on another day
+            raise DownloadError(f"{words} and asks for {seconds / 3600:.1f} hours of patience or more.")
+        say(f"{words}. Trying again in {seconds:.0f} s ({len(retry.history)} of {RETRY.total}).")
+        wait(seconds)
+
+
+def _append(part, size, answer):
+    """Write an answer behind the bytes that have arrived, or in their place where it begins anew."""
+    start = length(part) if answer.status_code == 206 else 0
+    offered = start + int(answer.headers.get("Content-Length", size - start))
+    if offered != size:  # a page of another kind, perhaps: not one byte of it into the part
+        raise requests.RequestException(f"the server offers {offered:,} bytes where {size:,} are expected")
+    bar = tqdm(desc=part.stem, total=size, initial=start, unit="B", unit_scale=True)
+    with bar, open(part, "ab" if start else "wb") as sink, suppress(requests.RequestException):
+        for piece in answer.iter_content(PIECE):
+            bar.update(sink.write(piece))
+    if length(part) < size:
+        raise requests.RequestException(f"the connection ended after {length(part):,} of {size:,} bytes")

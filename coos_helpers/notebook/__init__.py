@@ -1,0 +1,1 @@
+"""What only chapters need: a Colab machine made ready, and answers to exercises checked."""

@@ -1,0 +1,135 @@
+"""One small file that holds the results of a whole run: chapters 06 to 08 build from it without data or GPU.
+
+A pack is a file of numpy arrays, as `numpy.load` reads them; the one named `meta` says in JSON what they are. Labels,
+predicted classes, wells and plates are exact. Scores and points are in half precision: a score is within 0.00025 of
+what it was, and within a two-thousandth part of it where that is less. Pictures have 256 levels.
+"""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+
+from coos_helpers import store
+from coos_helpers.data.errors import DataError
+from coos_helpers.results.points import parts_of
+from coos_helpers.results.predictions import Results, facts, together
+from coos_helpers.results.select import cells_to_picture
+from coos_helpers.shift.sample import Sample
+
+FORMAT = "coos7-results 2"
+
+ABOUT = {"data", "source", "profile", "seed", "made", "machine"}  # of a run, which pages show
+
+#: Of each array, by the last word of its name: the kinds of type that it may have, its dimensions, its type once read.
+KINDS = dict.fromkeys(("labels", "predicted", "cells"), ("iu", 1, np.int64))
+KINDS |= dict.fromkeys(("plate", "well", "plates", "wells"), ("U", 1, str))
+KINDS |= dict.fromkeys(("scores", "points"), ("f", 2, np.float32)) | {"images": ("u", 3, np.float32)}
+
+
+def write(found, path):
+    """Write results to a pack.
+
+    Parameters
+    ----------
+    found : `Results`. path : of the file, whose name may end as you like.
+
+    Returns
+    -------
+    int, the size of the file in bytes.
+    """
+    arrays = {name: values for name, values in _arrays(found) if values is not None}
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    meta = {
+        "format": FORMAT,
+        "about": found.about,
+        "caption": f"{found.caption} From a pack of {day}.",
+        "class_names": found.class_names,
+        "tables": [[{c: facts(p) for c, p in row.items()} for row in rows] for rows in (found.table, *found.ladders)],
+        "arrays": list(arrays),
+    }
+    with store.atomic(path) as file:
+        np.savez_compressed(file, meta=json.dumps(meta), **arrays)
+        return file.tell()
+
+
+def _arrays(found):
+    """List the arrays of results, each with its name, those of cells once for each row; None for what is unknown."""
+    tables = [(f"tables/{i}/{j}", row) for i, t in enumerate((found.table, *found.ladders)) for j, row in enumerate(t)]
+    for at, column, p in ((at, column, p) for at, row in tables for column, p in row.items()):
+        yield f"cells/{p.split}/labels", p.labels.astype(np.uint16)
+        yield f"cells/{p.split}/plate", p.plate
+        yield f"cells/{p.split}/well", p.well
+        yield f"{at}/{column}/predicted", p.predicted.astype(np.uint16)
+        yield f"{at}/{column}/scores", None if p.scores is None else p.scores.astype(np.float16)
+    for name, samples in found.samples.items():
+        for split, sample in samples.items():
+            yield from ((f"samples/{name}/{split}/{part}", values) for part, values in parts_of(sample))
+    for split, cells in cells_to_picture(found).items():
+        pairs = zip(cells, found.images(split, cells), strict=True)
+        if there := {cell: np.rint(255 * image).astype(np.uint8) for cell, image in pairs if image is not None}:
+            yield f"pictures/{split}/cells", np.array(list(there))
+            yield f"pictures/{split}/images", np.stack(list(there.values()))
+
+
+def read(path):
+    """Read a pack.
+
+    Returns
+    -------
+    `Results`; `images` gives the pictures that the pack holds, and None for other cells.
+
+    Raises
+    ------
+    DataError : the file is missing, damaged, of another kind, or of another version of this format.
+    """
+    try:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            meta = json.loads(str(file["meta"]))
+            if meta["format"] == FORMAT:
+                return _results(meta, _held(file, meta["arrays"], len(meta["class_names"])))
+        found, remedy = meta["format"], "Use the version of this book that wrote it, or write it again."
+    except FileNotFoundError:
+        found, remedy = "nothing there", "Check the path."
+    except Exception as error:  # zip, zlib, json, numpy and plain look-ups raise many kinds for damaged files
+        found = f"another kind of file, or a damaged one ({type(error).__name__}: {error})"
+        remedy = "Fetch or write the pack again."
+    raise DataError(path, found, f"a file that `coos pack` wrote ({FORMAT})", remedy)
+
+
+def _held(file, names, k):
+    """Read the arrays of a pack by place and by the last word of their names; ValueError where one is of no use."""
+    held = {}
+    for name in names:
+        at, _, part = name.rpartition("/")
+        values, (kinds, dimensions, dtype) = file[name], KINDS[part]
+        fits = values.dtype.kind in kinds and values.ndim == dimensions and (part != "scores" or values.shape[1] == k)
+        if not fits or (part in ("labels", "predicted") and not np.isin(values, range(k)).all()):
+            raise ValueError(f"{name} has shape {values.shape}, type {values.dtype}, or values that do not fit")
+        held.setdefault(at, {})[part] = values.astype(dtype)
+    if uneven := [at for at, parts in held.items() if len({len(values) for values in parts.values()}) > 1]:
+        raise ValueError(f"the arrays of {', '.join(uneven)} are of different lengths")
+    return held
+
+
+def _results(meta, held):
+    """Put results together from what a pack says of its arrays, and from these."""
+
+    def row(at, columns):
+        return {c: together(of, held[f"cells/{of['split']}"] | held[f"{at}/{c}"]) for c, of in columns.items()}
+
+    def images(split, cells):
+        return [pictures.get((split, int(cell))) for cell in cells]
+
+    tables = [[row(f"tables/{i}/{j}", of) for j, of in enumerate(rows)] for i, rows in enumerate(meta["tables"])]
+    if not tables[0] or not all(tables[0]) or not ABOUT <= set(meta["about"]):
+        raise ValueError("no row, a row without splits, or not all that should be known of the run")
+    samples, pictures = {}, {}
+    for at, parts in held.items():
+        what, *names = at.split("/")
+        if what == "samples":
+            samples.setdefault(names[0], {})[names[1]] = Sample(**{"wells": None} | parts)
+        elif what == "pictures":
+            cells = zip(parts["cells"].tolist(), parts["images"], strict=True)
+            pictures |= {(names[0], cell): image / 255 for cell, image in cells}
+    return Results(meta["about"], meta["caption"], tuple(meta["class_names"]), tables[0], tables[1:], samples, images)

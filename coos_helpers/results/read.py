@@ -1,0 +1,111 @@
+"""Read the results of a run, or those of a pack.
+
+What is read is what the last execution of each chapter entered, and no file that an earlier one left behind.
+"""
+
+import json
+
+import numpy as np
+
+from coos_helpers import classifiers, runs, store
+from coos_helpers.representations import rescale, texture
+from coos_helpers.results import leakage
+from coos_helpers.results import pack as packs
+from coos_helpers.results.evaluate import evaluate_classifier
+from coos_helpers.results.points import load_points
+from coos_helpers.results.predictions import FAMILIES, Results
+from coos_helpers.results.register import enter
+from coos_helpers.results.select import family
+from coos_helpers.results.stored import load, path_in
+
+#: Where the rows come from.
+CHAPTERS = ("02-texture", "03-vgg16", "04-deeploc", "05-paired-cell-inpainting")
+
+
+def read_results(data="simulated", profile="quick", pack="", make_texture=False):
+    """Read the results that chapters 02 to 05 entered, or those of a pack.
+
+    Parameters
+    ----------
+    data, profile : of the run, as for `runs.start`.
+    pack : path of a file that `coos pack` wrote; the run is not looked at then.
+    make_texture : whether Texture's rows are made, as chapter 02 does, where there are none.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    ValueError : nothing was entered, or the chapters' results do not belong together.
+    DataError : the pack is damaged or none.
+    """
+    if pack:
+        return packs.read(pack)
+    run = runs.named(data, profile)
+    if _entered(run.folder):
+        return gather(*runs.start(data, profile))
+    if not make_texture:
+        raise ValueError(
+            f"found no results of data {run.data!r}, profile {run.profile!r}; expected those of one chapter at least. "
+            f"Run {', '.join(CHAPTERS)} first, with the same DATA and PROFILE, or name a file of `coos pack` as PACK."
+        )
+    print("No results of chapters 02 to 05 here: Texture's are made first, in about a minute.", flush=True)
+    run, release = runs.start(data, profile)
+    _enter_texture(run, release)
+    return gather(run, release)
+
+
+def gather(run, release):
+    """Read what the chapters of a run entered: `Results`; ValueError where that does not belong together."""
+    about, table, ladders, samples = _read(run.folder)
+    for name, p in (item for row in table for item in row.items()):
+        if name not in release or not np.array_equal(p.labels, release[name].labels):
+            which = f"{p.representation}, {p.classifier}, {name}"
+            raise ValueError(f"found results of other cells than {run.data}'s ({which}). Run its chapter again.")
+
+    def images(split, indices):
+        return list(rescale.percentile(release[split].images[np.asarray(indices, int)][:, 0]))
+
+    caption, classes = runs.caption(run, release), release["train"].class_names
+    return Results(about, caption, classes, table, ladders, samples, images)
+
+
+def table_of(folder):
+    """Read `about` and `table`, as in `Results`, of a run's folder; ValueError where something is damaged."""
+    return _read(folder)[:2]
+
+
+def _read(folder):
+    """Read what the chapters of a run entered: `about`, `table`, `ladders` and `samples`, as in `Results`."""
+    about, table, ladders, samples = {}, [], [], {}
+    for path in _entered(folder):
+        try:
+            entry = json.loads(path.read_text(encoding="utf-8"))
+            about = entry["about"]
+            table += [_row(folder, names) for names in entry["table"]]
+            ladders += [[_row(folder, names) for names in ladder] for ladder in entry["ladders"]]
+            samples |= {name: load_points(folder, name) for name in entry["samples"]}
+        except Exception as error:  # zip, zlib, json, numpy and plain look-ups raise many kinds for damaged files
+            what = f"the results of {path.stem} are missing or damaged ({type(error).__name__}: {error})"
+            raise ValueError(f"{what}. Run it again.") from error
+    order = list(FAMILIES.values())
+    table.sort(key=lambda row: order.index(family(row)) if family(row) in order else len(order))
+    return about, table, ladders, samples
+
+
+def _entered(folder):
+    return [path for chapter in CHAPTERS if (path := folder / "results" / f"{chapter}.json").exists()]
+
+
+def _row(folder, names):
+    where = folder, names["representation"], names["classifier"]
+    return {column: load(path_in(*where, column, names["setting"]))[0] for column in names["columns"]}
+
+
+def _enter_texture(run, release, seed=0):
+    """Fit the three classifiers to Texture, cross-validate them, and enter all that: about a minute in `quick`."""
+    features = {name: store.kept(texture.features, split) for name, split in release.items()}
+    table = [evaluate_classifier(run, release, features, "texture", name, seed) for name in classifiers.NAMES]
+    ladders = [leakage.ladder(run, release, features, "texture", name, seed) for name in leakage.SETTINGS]
+    enter(run, release, "02-texture", table=table, ladders=ladders, features={"texture": features}, seed=seed)

@@ -1,0 +1,80 @@
+"""The same simulated cell under another microscope: pairs of pictures that differ in one cause."""
+
+from coos_helpers.simulate.factors import FACTORS, INDEX, centre_values, shift_sizes, well_effects
+from coos_helpers.simulate.layout import SPLITS
+from coos_helpers.simulate.sample import choose_cells, split_number
+
+TECHNICAL = tuple(factor.name for factor in FACTORS if factor.kind == "technical")
+
+
+def specimens(split, cells, seed=0, shift=None):
+    """Draw the same cells as `draw`, as scenes that any microscope can still look at.
+
+    Parameters
+    ----------
+    split, cells, seed, shift : as for `draw`.
+
+    Returns
+    -------
+    list of `experiment.Specimen`, 0.5 MiB each, in the order of `draw`.
+
+    Raises
+    ------
+    ValueError : an argument that cannot be used.
+    """
+    from coos_helpers.simulate.experiment import draw_specimen  # here, as it loads the compiler
+
+    sizes, found = shift_sizes(shift), []
+    for well, n in choose_cells(split, cells, seed):
+        effects = well_effects(seed, well, sizes)
+        found += [draw_specimen(seed, well, index, effects) for index in range(n)]
+    return found
+
+
+def reimage(specimen, microscope=None):
+    """Take a picture of the same scene under other technical conditions: a counterfactual pair.
+
+    The cell, its neighbours, its place in the field and the random numbers of the camera stay the same.
+
+    Parameters
+    ----------
+    specimen : one of `specimens`.
+    microscope : {technical factor: value} in the units of `FACTORS`; what it does not name stays as it was. None takes
+        the picture that the file holds. `microscope("test4")` gives a whole one.
+
+    Returns
+    -------
+    (2, 64, 64) uint16, channel 0 protein, channel 1 nucleus.
+
+    Raises
+    ------
+    ValueError : a name that is no technical factor.
+    """
+    from coos_helpers.simulate.experiment import picture  # here, as it loads the compiler
+
+    for name in microscope or {}:
+        if name not in TECHNICAL:
+            raise ValueError(
+                f"found {name!r} in microscope; expected technical factors ({', '.join(TECHNICAL)}). "
+                "What is biological is drawn with the scene: use `draw` or `specimens` with a shift."
+            )
+    return picture(specimen._replace(values={**specimen.values, **(microscope or {})}))
+
+
+def microscope(split, shift=None):
+    """Describe the typical microscope of a split, without effects of days, wells or cells.
+
+    Parameters
+    ----------
+    split, shift : as for `draw`.
+
+    Returns
+    -------
+    dict from technical factor to float, in the units of `FACTORS`.
+
+    Raises
+    ------
+    ValueError : an argument that cannot be used.
+    """
+    values = centre_values(SPLITS[split_number(split)], shift_sizes(shift))
+    return {name: float(values[INDEX[name]]) for name in TECHNICAL}

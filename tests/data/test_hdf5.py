@@ -1,0 +1,197 @@
+"""What must hold of HDF5 files: every cell is read as h5py reads it, and what is not whole in the file is refused."""
+
+import re
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import h5py
+import numpy as np
+import pytest
+from conftest import cells, places, write_split
+from on_disk import N, damage_at_random, read, refusal
+
+from coos_helpers.data import DataError, hdf5, open_release, open_split
+
+KEYS = ("data", "labels", "plate", "well")
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<u4", "<u8", "<i4", ">i4", "<i8", "<f4", ">f4", "<f8", ">f8"])
+@pytest.mark.parametrize("chunks, userblock", [(None, 0), (None, 2048), ((3, 1, 16, 64), 512)])
+def test_cells_are_those_that_h5py_reads_wherever_they_lie_in_the_file(tmp_path, dtype, chunks, userblock):
+    images = np.random.default_rng(0).integers(0, 65536, (40, 2, 64, 64)).astype(dtype)
+    images[4, 1, 0, :4] = 0, 1, 65534, 65535
+    path = tmp_path / "COOS7_v1.1_test1.hdf5"
+    with h5py.File(path, "w", userblock_size=userblock) as file:
+        file.create_dataset("data", data=images, chunks=chunks)
+        file["labels"] = np.arange(40) % 7
+    split = open_split(path)
+    for indices in ([0], [39], [4, 5, 6, 20, 22, 39], list(range(40)), [7, 3, 3, 30]):
+        np.testing.assert_array_equal(split.images[indices], images[indices])
+    assert split.images[:].dtype == np.uint16 and split.images[:].dtype.isnative
+
+
+def test_opening_a_uint16_file_reads_no_image(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "_read_sorted", lambda *_: pytest.fail("images were read"))
+    assert len(open_split(write_split(tmp_path / "train.h5"))) == 14
+
+
+def test_cells_in_any_order_take_the_memory_of_little_more_than_themselves(tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "BLOCK", 20)
+    split = open_split(write_split(tmp_path / "train.h5", 400))
+    tracemalloc.start()
+    images = split.images[np.random.default_rng(0).permutation(400)]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1.2 * images.nbytes
+
+
+def test_no_file_is_kept_open_and_threads_may_read_at_once(tmp_path):
+    split = read(write_split(tmp_path / "train.h5", N))
+    with h5py.File(split.path, "r+") as file:  # which HDF5 refuses for a file that is open
+        file["data"][3] = 7
+    with ThreadPoolExecutor(4) as pool:
+        for images in pool.map(split.images.__getitem__, [[3, 5]] * 40):
+            np.testing.assert_array_equal(images[0], 7)
+            np.testing.assert_array_equal(images[1], cells(N)[5])
+
+
+def group(file, key):
+    file.create_group(key)["inside"] = 1
+
+
+def unwritten(written=0, shape=(N, 2, 64, 64), dtype="u2", **options):
+    """Make a data set of which only the first cells are written."""
+
+    def make(file, key):
+        dataset = file.create_dataset(key, shape, dtype, **options)
+        if written:
+            dataset[:written] = np.ones((written, *shape[1:]), dtype)
+
+    return make
+
+
+# What the file is given instead of sound values (a function makes it by hand), and words of what must be found.
+BEYOND_MEMORY = unwritten(shape=(2**44, 2, 64, 64), chunks=(1, 2, 64, 64))
+LINKS = (h5py.SoftLink("/nowhere"), h5py.ExternalLink("nowhere.h5", "/data"))
+BAD_KEYS = [
+    ({"data": None}, "the keys labels, without `data`"),
+    ({"labels": None}, "the keys data, without `labels`"),
+    ({"data": None, "labels": None}, "the keys none, without `data`"),
+    ({"data": cells(0), "labels": np.zeros(0, int)}, "no cells"),
+    *[({key: group}, f"a group called `{key}`") for key in KEYS],
+    *[({key: link}, f"a link called `{key}`") for key in KEYS for link in LINKS],
+    ({"data": BEYOND_MEMORY, "labels": unwritten(shape=(2**44,), chunks=(1,))}, "`data` with 0 of its 17592186044416"),
+    # What HDF5 reads as zeros, since it was never written
+    ({"data": unwritten()}, "`data` with 0 of its 229376 bytes written"),
+    ({"data": unwritten(7, chunks=(1, 1, 64, 64))}, "`data` with 14 of its 28 chunks"),
+    ({"labels": unwritten(shape=(N,))}, "`labels` with 0 of its 28 bytes written"),
+    ({"labels": unwritten(4, (N,), chunks=(4,))}, "`labels` with 1 of its 4 chunks written"),
+    ({"plate": unwritten(shape=(N,))}, "`plate` with 0 of its 28 bytes written"),
+    ({"well": unwritten(shape=(N,), dtype=h5py.string_dtype())}, "`well` with 0 of its"),
+]
+
+
+@pytest.mark.parametrize("keys, found", BAD_KEYS, ids=[found for _, found in BAD_KEYS])
+def test_a_file_that_lacks_a_part_is_refused(tmp_path, keys, found):
+    path = write_split(tmp_path / "COOS7_v1.1_training.hdf5", **keys)
+    assert re.search(found, refusal(path)["found"])
+
+
+def test_what_is_missing_may_have_a_value_that_the_file_names(tmp_path):
+    make = unwritten(7, chunks=(7, 2, 64, 64), compression="gzip", fillvalue=100)
+    assert (read(write_split(tmp_path / "train.h5", data=make)).images[7:] == 100).all()
+
+
+def virtual(file, key, values):
+    with h5py.File(f"{file.filename}.other", "w") as other:
+        other[key] = values
+    layout = h5py.VirtualLayout(values.shape, values.dtype)
+    layout[:] = h5py.VirtualSource(f"{file.filename}.other", key, values.shape)
+    file.create_virtual_dataset(key, layout)
+
+
+def external(file, key, values):
+    file.create_dataset(key, data=values, external=[(f"{file.filename}.raw", 0, values.nbytes)])
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("make", [virtual, external])
+def test_values_that_lie_in_other_files_are_refused_with_the_way_to_copy_them(tmp_path, make, key):
+    """HDF5 reads them as zeros when those are gone, so they are refused while they are there."""
+    values = {"data": cells(N), "labels": np.arange(N) % 7, **places(N)}
+    path = write_split(tmp_path / "train.h5", **values | {key: lambda file, key: make(file, key, values[key])})
+    parts = refusal(path)
+    assert parts["found"] == f"`{key}` with values that lie in other files"
+    assert "write its values into a file of their own" in parts["remedy"]
+
+
+NO_HDF5 = [b"", b"data,labels\n1,2\n", bytes(4096), b"<!DOCTYPE html>404" * 99, b"\x89HDF\r\n\x1a\n"]
+
+
+@pytest.mark.parametrize("content", NO_HDF5, ids=["empty", "text", "zeros", "page of an error", "only the signature"])
+def test_a_file_that_is_no_hdf5_file_is_refused(tmp_path, content):
+    path = tmp_path / "COOS7_v1.1_test1.hdf5"
+    path.write_bytes(content)
+    assert "a file that cannot be read" in refusal(path)["found"]
+    with pytest.raises(DataError, match="test1.hdf5"):
+        open_release(tmp_path)
+
+
+@pytest.fixture(params=["contiguous", "gzip"])
+def sound(request, tmp_path):
+    """Write a sound file of 6 smooth cells with all its keys."""
+    chunked = {"compression": "gzip", "chunks": (2, 2, 64, 64)} if request.param == "gzip" else {}
+    attrs = {"class_names": [f"class {i}" for i in range(6)], "source": "made up"}
+    path = write_split(tmp_path / "COOS7_v1.1_test2.hdf5", 6, attrs=attrs, data=None, **places(6))
+    with h5py.File(path, "a") as file:
+        file.create_dataset("data", data=cells(6) // 4096 * 100, **chunked)
+    return read(path).path
+
+
+def test_a_file_cut_short_anywhere_is_refused(sound):
+    content = sound.read_bytes()
+    for part in (0.0005, 0.002, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.9999):
+        sound.write_bytes(content[: int(len(content) * part)])
+        assert "a file that cannot be read" in refusal(sound)["found"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_random_damage_ends_in_a_data_error_or_in_readable_images(sound, seed):
+    # The description of the data lies in the first and last kilobytes; bytes of the images are only numbers.
+    size = sound.stat().st_size
+    damage_at_random(sound, np.r_[np.arange(6000), np.arange(size - 4000, size)], seed)
+
+
+@pytest.mark.parametrize("dtype, chunk", [("u2", 3), ("f4", 6)])
+def test_a_damaged_image_is_refused_when_it_is_read_and_if_its_type_may_lose_counts_at_once(tmp_path, dtype, chunk):
+    path = tmp_path / "COOS7_v1.1_test2.hdf5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("data", data=cells(N).astype(dtype), compression="gzip", chunks=(2, 2, 64, 64))
+        file["labels"] = np.arange(N) % 7
+        lies = data.id.get_chunk_info(chunk)
+    content, middle = bytearray(path.read_bytes()), lies.byte_offset + lies.size // 2
+    content[middle : middle + 8] = bytes(8)
+    path.write_bytes(content)
+    if dtype == "f4":
+        with pytest.raises(DataError, match="unreadable"):
+            open_split(path)
+        return
+    split = open_split(path)
+    np.testing.assert_array_equal(split.images[:6], cells(N)[:6])  # chunks that are whole can be read
+    for index in (6, [0, 13, 7], np.s_[:]):
+        with pytest.raises(DataError, match=r"test2.hdf5: found cells \d+ to \d+ unreadable .*; expected a whole HDF5"):
+            split.images[index]
+
+
+@pytest.mark.parametrize(
+    "data, found", [(cells(3), "there are only 3"), (None, "data"), (cells(N)[:, :1], "shape"), (cells(N) / 7, "count")]
+)
+def test_a_file_that_becomes_a_worse_one_or_vanishes_while_in_use_is_refused(tmp_path, data, found):
+    split = open_split(write_split(tmp_path / "train.h5"))
+    write_split(split.path, data=data)
+    for index in (np.s_[10:], [3, 12, 0], 13):
+        with pytest.raises(DataError, match=f"train.h5: found .*{found}"):
+            split.images[index]
+    split.path.unlink()
+    with pytest.raises(DataError, match="train.h5: found cells 2 to 2 unreadable"):
+        split.images[2]

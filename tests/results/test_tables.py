@@ -1,0 +1,88 @@
+"""What must hold of tables: errors and intervals in percent, over wells where they are known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import write_release
+from made_results import RUN, kept_row
+from sklearn.metrics import balanced_accuracy_score
+
+from coos_helpers import metrics, results
+from coos_helpers.data import open_release
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Hold three rows, made up: two classifiers on Texture, and a network by itself."""
+    release = open_release(write_release(tmp_path / "release", n=42))
+    names = [("texture", "knn"), ("texture", "l1-lr"), ("deeploc", "end-to-end")]
+    return [kept_row(RUN, release, *name, seed=seed, right=3) for seed, name in enumerate(names)]
+
+
+def changed(row, **parts):
+    return {name: dataclasses.replace(p, **parts) for name, p in row.items()}
+
+
+def test_the_table_of_errors_is_in_percent_with_a_row_for_each_model(rows):
+    table = results.error_table(rows)
+    assert list(table.columns) == ["features", "model", "train", "test1", "test2", "test3", "test4"]
+    assert table["features"].tolist() == ["texture", "texture", "deeploc"]
+    assert table["model"].tolist() == ["kNN", "L1 LR", "end-to-end"]
+    for number, made in enumerate(rows):
+        for name, p in made.items():
+            expected = 100 * (1 - balanced_accuracy_score(p.labels, p.predicted))
+            assert table.loc[number, name] == pytest.approx(expected)
+    assert 0 < table["test1"].min() and table["test1"].max() < 80
+
+
+def test_intervals_are_those_over_wells_in_percent_without_the_training_set(rows):
+    rows[1] = changed(rows[1], well=None)  # where they are over cells
+    table, errors = results.interval_table(rows), results.error_table(rows)
+    assert table.columns.tolist() == errors.columns.drop("train").tolist()
+    assert table[["features", "model"]].equals(errors[["features", "model"]])
+    for number, made in enumerate(rows):
+        for name, p in list(made.items())[1:]:
+            low, high = metrics.bootstrap_interval(p.labels, p.predicted, p.well)
+            assert table.loc[number, name] == f"{100 * low:.1f} to {100 * high:.1f}"
+            assert 100 * low <= errors.loc[number, name] <= 100 * high
+
+
+def test_an_interval_says_where_it_cannot_be_had_and_where_it_is_too_narrow(rows):
+    p = rows[0]["test2"]
+    one_each = np.char.add("p/", p.labels.astype(str))
+    rows[0]["test2"] = dataclasses.replace(p, well=one_each)
+    one_alone = dataclasses.replace(p, well=np.where(p.labels == 0, one_each, p.well))
+    rows[0]["test3"] = one_alone
+    found = results.interval_table(rows).loc[0]
+    assert found["test2"] == "unknown" and found["test3"].endswith(" (too narrow)") and found["test1"][-1].isdigit()
+    assert [results.fewest_wells(p) for p in (one_alone, dataclasses.replace(p, well=None))] == [1, None]
+
+
+def test_there_are_no_intervals_without_a_test_set(rows):
+    assert results.interval_table([{"train": rows[0]["train"]}]).empty
+
+
+def test_intervals_say_what_they_draw(rows):
+    assert results.bootstrap_unit(rows) == "wells"
+    rows[1]["test2"] = dataclasses.replace(rows[1]["test2"], well=None)
+    assert results.bootstrap_unit(rows).startswith("cells")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["wells", "no wells"])
+def test_errors_that_are_resampled_are_those_of_each_row(rows, known):
+    rows = rows if known else [changed(rows[0], well=None)]
+    drawn = results.resampled_error_rows(rows, "test3", resamples=50)
+    assert drawn.shape == (len(rows), 51)
+    for errors, by_split in zip(drawn, rows, strict=True):
+        p = by_split["test3"]
+        np.testing.assert_allclose(errors, 100 * metrics.resampled_errors(p.labels, p.predicted, p.well, 50))
+        assert errors[0] == pytest.approx(100 * metrics.balanced_error(p.labels, p.predicted))
+
+
+def test_rows_share_their_draws(rows):
+    first, second, again = results.resampled_error_rows([*rows[:2], rows[0]], "test1")
+    np.testing.assert_array_equal(first, again)
+    p, q = (row["test1"] for row in rows[:2])
+    ends = 100 * np.array(metrics.difference_interval(p.labels, p.predicted, q.predicted, p.well))
+    np.testing.assert_allclose(np.percentile((first - second)[1:], (2.5, 97.5)), ends)
