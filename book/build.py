@@ -5,8 +5,8 @@ notebooks/NN.md -> NN.ipynb (clean, committed; convert.py) -> _build/runs/RUN/no
 Chapters with a parameter PACK read stored results, of the run or of the file that --pack names.
 
 A chapter is executed again only when something changed that it depends on: its text, the data, the profile, the
-pinned packages, the modules of `coos_helpers` that it imports, or a chapter whose results it reads (named in its
-front matter as `reads`). The site is built again only when a page changed.
+pinned packages, what fits classifiers, the modules of `coos_helpers` that it imports, or a chapter whose results it
+reads (named in its front matter as `reads`). The site is built again only when a page changed.
 """
 
 import errno
@@ -26,7 +26,7 @@ import pages
 import papermill
 from convert import KERNELSPEC, ROOT, SOURCES_NAME, chapters, code_of, convert, notebook, repository, slug
 
-from coos_helpers import runs, store
+from coos_helpers import classifiers, runs, store
 from coos_helpers.fetch import vgg16_weights
 from coos_helpers.results import pack, register
 
@@ -94,6 +94,7 @@ def execute(source, run, release, keys, packed=""):
         builder=Path(__file__).read_text(encoding="utf-8"),
         packages=(ROOT / "constraints.txt").read_text(encoding="utf-8"),
         python=sys.version,
+        engine=classifiers.ENGINE,
         reads=[keys[stem] for stem in clean.metadata.get("reads", [])],
         pack=blake2b(Path(packed).read_bytes()).hexdigest() if packed else "",
     )

@@ -101,6 +101,12 @@ def test_an_edit_of_the_package_executes_what_imports_it(world, monkeypatch):
     assert world.make() == ["02-b", "03-c"], "texture imports rescale, wells does not"
 
 
+def test_scikit_learn_intelex_switched_off_executes_everything(world, monkeypatch):
+    world.make()
+    monkeypatch.setattr(build.classifiers, "ENGINE", "another")
+    assert world.make() == ["01-a", "02-b", "03-c"]
+
+
 def test_another_pinned_version_executes_everything(world):
     world.make()
     (world.root / "constraints.txt").write_text("numpy==2.0.1\n")
