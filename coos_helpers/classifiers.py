@@ -115,11 +115,9 @@ def fit(classifier, features, labels, wells=None, draws=100, search="random", se
 
 
 def fit_here(model, features, labels):
-    """Fit a pipeline on this machine; classes of a large logistic regression side by side, in processes."""
-    large = isinstance(model[-1], OneVsRestClassifier) and features.size > 200_000
-    with parallel_config("loky" if large else "threading", n_jobs=-1 if large else 1):
-        with catch_warnings(action="ignore", category=ConvergenceWarning):
-            model.fit(features, labels)
+    """Fit a pipeline on this machine, and leave it to `fit` to say that a logistic regression stopped short."""
+    with parallel_config("threading", n_jobs=1), catch_warnings(action="ignore", category=ConvergenceWarning):
+        model.fit(features, labels)
     if isinstance(model[-1], RandomForestClassifier):
         model[-1].n_jobs = 1  # votes are then summed in one order, so that ties fall the same way every time
     return model
