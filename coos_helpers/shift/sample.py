@@ -1,12 +1,13 @@
 """Some cells of every well as points: what the tests of a shift need of a split."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from coos_helpers.metrics.arguments import CLASSES, NAMES, array, number, seed_of
 from coos_helpers.shift.permutation import rank_within
 
 
@@ -41,7 +42,12 @@ def subsample_pca(features, release, per_well=12, components=32, seed=0):
     -------
     dict from split name to `Sample`, its cells in random order.
     """
-    train = np.asarray(features["train"], np.float64)
+    if not isinstance(features, dict) or not isinstance(release, dict) or not {"train"} <= {*release} <= {*features}:
+        raise ValueError("found features and a release that do not fit; expected dicts of the same splits, with train.")
+    per_well, components, seed = number("per_well", per_well), number("components", components), seed_of(seed)
+    train, width = np.asarray(features["train"], np.float64), None
+    for name, split in release.items():
+        width = array(f"features of {name}", features[name], shape=(len(split), width)).shape[1]
     solver = "full" if len(train) < train.shape[1] else "covariance_eigh"
     rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver)).fit(train)
     samples = {}
@@ -67,7 +73,9 @@ def halves(sample, seed=0, by="well"):
     -------
     (Sample, Sample). A class with a single well (or plate) is left out.
     """
-    rng = np.random.default_rng(seed)
+    if by not in ("well", "plate"):
+        raise ValueError(f"by: found {by!r}; expected 'well' or 'plate'.")
+    sample, rng = _checked("the sample", sample), np.random.default_rng(seed_of(seed))
     names = sample.plates if by == "plate" and sample.plates is not None else sample.wells
     names = np.arange(len(sample.labels)) if names is None else names
     side = np.full(len(names), -1)
@@ -81,6 +89,8 @@ def halves(sample, seed=0, by="well"):
 
 def even_out(a, b):
     """Take as many cells of one sample as of the other from each well that both have, to make them exchangeable."""
+    a = _checked("the first sample", a)
+    b = _checked("the second sample", b, a.points.shape[1])
     if a.wells is None or b.wells is None:
         return a, b
     places = [np.char.add(np.char.add(s.labels.astype(str), "/"), s.wells) for s in (a, b)]
@@ -89,3 +99,15 @@ def even_out(a, b):
     counts = np.array([np.bincount(part, minlength=len(wells)) for part in parts])
     limit = np.where(counts.min(0), counts.min(0), counts.max(0))
     return tuple(s.part(rank_within(part) < limit[part]) for s, part in zip((a, b), parts, strict=True))
+
+
+def _checked(name, sample, d=None):
+    """Give a sample as arrays that fit each other, and (n, d) points."""
+    if not isinstance(sample, Sample):
+        raise ValueError(f"{name}: found {type(sample).__name__}; expected a `Sample`, as `subsample_pca` gives it.")
+    labels = array(f"labels of {name}", sample.labels, CLASSES, low=0)
+    parts = {"points": array(f"points of {name}", sample.points, shape=(len(labels), d)), "labels": labels}
+    for part in ("wells", "plates"):
+        if (names := getattr(sample, part)) is not None:
+            parts[part] = array(f"{part} of {name}", names, NAMES, labels.shape).astype(str)
+    return replace(sample, **parts)
