@@ -49,7 +49,9 @@ def subsample_pca(features, release, per_well=12, components=32, seed=0):
     for name, split in release.items():
         width = array(f"features of {name}", features[name], shape=(len(split), width)).shape[1]
     solver = "full" if len(train) < train.shape[1] else "covariance_eigh"
-    rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver)).fit(train)
+    rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver))
+    with np.errstate(invalid="ignore"):  # constant features have no variance whose share could be explained
+        rotate.fit(train)
     samples = {}
     for name, split in release.items():
         wells, order = split.well_ids, np.random.default_rng([seed, len(split)]).permutation(len(split))
