@@ -71,7 +71,9 @@ def test_what_cannot_be_scored_is_refused(labels, predicted, words):
         metrics.balanced_error(labels, predicted)
     with pytest.raises(ValueError, match=words):
         metrics.sensitivities(labels, predicted, 3)
-    with pytest.raises(ValueError, match="predicted: found values from 0 to 3; expected .* whole numbers .* from 0 to 2"):
+    with pytest.raises(
+        ValueError, match="predicted: found values from 0 to 3; expected .* whole numbers .* from 0 to 2"
+    ):
         metrics.confusion_matrix(np.array([0, 1], "u1"), np.array([0, 3]), 3)
 
 

@@ -65,10 +65,10 @@ def test_cells_and_nuclei_are_drawn_without_knowing_the_class():
     "arguments, found",
     [
         (("test9", 7), "split 'test9'"),
-        (("train", 0), "0 cells"),
-        (("train", 7.5), "7.5 cells"),
+        (("train", 0), "cells: found 0;"),
+        (("train", 7.5), "cells: found 7.5;"),
         (("test1", 20000), "20000 cells"),
-        (("train", 7, -1), "seed is -1"),
+        (("train", 7, -1), "seed: found -1"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(arguments, found):
