@@ -11,8 +11,8 @@ SEEDS = 2**63 - 1  # the largest: an attribute of a file holds no larger one
 LARGEST = 1e38  # in single precision
 
 #: What an array may hold, and the kinds of numpy's types for that.
-CLASSES, NUMBERS, NAMES = "whole numbers (of scores, take the argmax)", "numbers", "names"
-KINDS = {CLASSES: "iu", NUMBERS: "iuf", NAMES: "USiu"}
+CLASSES, NUMBERS, NAMES, LABELS = "whole numbers (of scores, take the argmax)", "numbers", "names", "numbers or names"
+KINDS = {CLASSES: "iu", NUMBERS: "iuf", NAMES: "USiu", LABELS: "USiuf"}
 
 WHOLE, REAL = (int, np.integer), (int, float, np.integer, np.floating)
 
@@ -23,7 +23,7 @@ def array(name, values, what=NUMBERS, shape=(None,), low=-LARGEST, high=LARGEST,
     shape: None in it is any length, in its place any shape. low, high: of numbers. nan: whether NaN may be among them.
     """
     try:  # of a list of names numpy would make text of NaN, too
-        values = np.asarray(values, object if what == NAMES and isinstance(values, list | tuple) else None)
+        values = np.asarray(values, object if what in (NAMES, LABELS) and isinstance(values, list | tuple) else None)
         if values.dtype == object and len({type(value) for value in values.flat}) < 2:
             values = np.array(values.tolist(), None if values.size else "U")
     except (ValueError, TypeError):  # rows of different lengths
@@ -33,12 +33,12 @@ def array(name, values, what=NUMBERS, shape=(None,), low=-LARGEST, high=LARGEST,
     if shape is not None and fits:
         fits = len(shape) == values.ndim and all(a in (None, b) for a, b in zip(shape, values.shape, strict=True))
     expected = f"{'any shape of' if shape is None else str(shape).replace('None', 'any')} {what}"
-    if what != NAMES:
+    if what in (CLASSES, NUMBERS):
         expected = f"{expected} from {low:g} to {high:g}"
-        if fits and (known := values[values == values] if nan else values).size:
-            ends = float(known.min()), float(known.max())
-            fits = low <= ends[0] and ends[1] <= high
-            found = "NaN among the values" if ends[0] != ends[0] else "values from {:g} to {:g}".format(*ends)
+    if fits and values.dtype.kind in "iuf" and (known := values[values == values] if nan else values).size:
+        ends = float(known.min()), float(known.max())
+        fits = low <= ends[0] and ends[1] <= high
+        found = "NaN among the values" if ends[0] != ends[0] else "values from {:g} to {:g}".format(*ends)
     if not fits:
         raise ValueError(f"{name}: found {found}; expected {expected}.")
     return values

@@ -45,9 +45,11 @@ def subsample_pca(features, release, per_well=12, components=32, seed=0):
     if not isinstance(features, dict) or not isinstance(release, dict) or not {"train"} <= {*release} <= {*features}:
         raise ValueError("found features and a release that do not fit; expected dicts of the same splits, with train.")
     per_well, components, seed = number("per_well", per_well), number("components", components), seed_of(seed)
-    train, width = np.asarray(features["train"], np.float64), None
+    features, width = dict(features), None
     for name, split in release.items():
-        width = array(f"features of {name}", features[name], shape=(len(split), width)).shape[1]
+        features[name] = array(f"features of {name}", features[name], shape=(len(split), width))
+        width = features[name].shape[1]
+    train = features["train"].astype(np.float64)
     solver = "full" if len(train) < train.shape[1] else "covariance_eigh"
     rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver))
     with np.errstate(invalid="ignore"):  # constant features have no variance whose share could be explained
@@ -57,7 +59,7 @@ def subsample_pca(features, release, per_well=12, components=32, seed=0):
         wells, order = split.well_ids, np.random.default_rng([seed, len(split)]).permutation(len(split))
         groups = split.labels if wells is None else np.unique(wells, return_inverse=True)[1] + split.labels * len(split)
         chosen = order[rank_within(groups[order]) < per_well * (24 if wells is None else 1)]
-        points = rotate.transform(np.asarray(features[name][chosen], np.float64))
+        points = rotate.transform(features[name][chosen].astype(np.float64))
         named = (part if part is None else part[chosen] for part in (wells, split.plate))
         samples[name] = Sample(points.astype(np.float32), split.labels[chosen], *named)
     return samples
@@ -75,7 +77,7 @@ def halves(sample, seed=0, by="well"):
     -------
     (Sample, Sample). A class with a single well (or plate) is left out.
     """
-    if by not in ("well", "plate"):
+    if not isinstance(by, str) or by not in ("well", "plate"):
         raise ValueError(f"by: found {by!r}; expected 'well' or 'plate'.")
     sample, rng = _checked("the sample", sample), np.random.default_rng(seed_of(seed))
     names = sample.plates if by == "plate" and sample.plates is not None else sample.wells

@@ -34,12 +34,12 @@ def shift_of(on, groups=None, sizes=None):
     -------
     dict from factor to size.
     """
-    groups, sizes = (GROUPS if groups is None else groups), (sizes or {})
+    groups, sizes = (GROUPS if groups is None else groups), ({} if sizes is None else sizes)
     if not isinstance(groups, dict) or not isinstance(sizes, dict):
         raise ValueError(f"found groups={groups!r} and sizes={sizes!r}; expected a dict each, or None.")
     if unknown := set(_players(on)) - set(groups):
         raise ValueError(f"found the group {unknown.pop()!r}; expected some of {', '.join(map(str, groups))}.")
-    full = dict.fromkeys((factor for factors in groups.values() for factor in factors), 1.0)
+    full = dict.fromkeys((factor for factors in groups.values() for factor in _players(factors, 99)), 1.0)
     full |= {factor: number(f"size of {factor}", size, -2, 10, REAL) for factor, size in sizes.items()}
     return {factor: full[factor] * (name in on) for name, factors in groups.items() for factor in factors}
 
@@ -94,11 +94,11 @@ def one_at_a_time(value, players):
     return alone, last
 
 
-def _players(players):
-    """Give up to 16 players, each of them once, as a tuple."""
+def _players(players, most=16):
+    """Give players, each of them once and no more than have 2^16 sets, as a tuple."""
     plain = isinstance(players, tuple | list | set | frozenset | dict)
-    if not plain or len(players) > 16 or not all(isinstance(player, str | int) for player in players):
-        raise ValueError(f"found the players {players!r}; expected a list of up to 16 names, for they have 2^16 sets.")
+    if not plain or len(players) > most or not all(isinstance(player, str | int) for player in players):
+        raise ValueError(f"found the players {players!r}; expected a list of up to {most} names.")
     if len(set(players)) < len(players):
         raise ValueError(f"found the players {players}; expected each of them once.")
     return tuple(players)
