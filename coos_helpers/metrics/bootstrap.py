@@ -47,7 +47,7 @@ def resampled_errors(labels, predicted, wells=None, resamples=2000, seed=0):
     (1 + R,) or (M, 1 + R) fractions: of all cells first, then of each draw, NaN where every class has a single well.
     """
     draws, replicated = _drawn(labels, predicted, None, wells, resamples, seed)
-    errors = 1 - draws[..., np.unique(labels)].mean(-1)
+    errors = 1 - draws[..., np.unique(array("labels", labels, CLASSES))].mean(-1)
     if not replicated.any():
         errors[..., 1:] = np.nan
     return errors

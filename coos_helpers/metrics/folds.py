@@ -22,7 +22,7 @@ def folds(labels, groups, n_folds, seed=0):
 
 def fewest_groups(labels, groups):
     """Count the groups (wells, plates) of the class that has the fewest."""
-    labels, groups = _checked(labels, groups)
+    labels, groups = _checked(labels, () if groups is None else groups)
     return min(len(np.unique(groups[labels == k])) for k in np.unique(labels))
 
 

@@ -1,6 +1,7 @@
 """Which errors changed between two test sets? A test of each cell of a difference of confusion matrices."""
 
 from math import comb
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,10 @@ def difference_test(first, second, permutations=9999, seed=0):
     correction runs over the cells of the matrix that occur. Two plates of one day are no sample of days.
     """
     permutations, rng = number("permutations", permutations), np.random.default_rng(seed_of(seed))
-    n_classes = _checked(first, second)
+    first, second = _checked(first), _checked(second)
+    if first.class_names != second.class_names:
+        raise ValueError(f"found classes {first.class_names} and {second.class_names}; expected the same in both.")
+    n_classes = len(first.class_names)
     difference, p_value, adjusted, used = np.full((4, n_classes, n_classes), np.nan)
     smallest = np.full(n_classes, np.nan)
     for k in range(n_classes):
@@ -59,18 +63,14 @@ def difference_test(first, second, permutations=9999, seed=0):
     return Differences(difference, p_value, adjusted, smallest)
 
 
-def _checked(first, second):
-    """Count the classes of two `Predictions` that fit each other; ValueError if they do not."""
-    for p in (first, second):
-        if not all(hasattr(p, part) for part in ("labels", "predicted", "well", "class_names")):
-            raise ValueError(f"found {type(p).__name__}; expected the `Predictions` of two splits.")
-        classes = array("class_names", p.class_names, NAMES).tolist()
-        labels, *_ = checked_classes(p.labels, p.predicted, len(classes))
-        if p.well is not None:
-            array("well", p.well, NAMES, labels.shape)
-    if list(first.class_names) != classes:
-        raise ValueError(f"found the classes {first.class_names} and {second.class_names}; expected the same in both.")
-    return len(classes)
+def _checked(p):
+    """Give what is tested of some `Predictions` as arrays that fit each other."""
+    if not all(hasattr(p, part) for part in ("labels", "predicted", "well", "class_names")):
+        raise ValueError(f"found {type(p).__name__}; expected the `Predictions` of two splits.")
+    classes = array("class_names", p.class_names, NAMES).tolist()
+    labels, predicted, _ = checked_classes(p.labels, p.predicted, len(classes))
+    well = None if p.well is None else array("well", p.well, NAMES, labels.shape)
+    return SimpleNamespace(labels=labels, predicted=predicted, well=well, class_names=classes)
 
 
 def _cells_exchanged(predicted, n_second, n_classes, permutations, rng):

@@ -42,26 +42,29 @@ def subsample_pca(features, release, per_well=12, components=32, seed=0):
     -------
     dict from split name to `Sample`, its cells in random order.
     """
-    if not isinstance(features, dict) or not isinstance(release, dict) or not {"train"} <= {*release} <= {*features}:
+    fits = isinstance(features, dict) and isinstance(release, dict) and {"train"} <= {*release} <= {*features}
+    if not fits or not all(hasattr(split, "well_ids") for split in release.values()):
         raise ValueError("found features and a release that do not fit; expected dicts of the same splits, with train.")
     per_well, components, seed = number("per_well", per_well), number("components", components), seed_of(seed)
-    features, width = dict(features), None
+    cells, width = {}, None
     for name, split in release.items():
-        features[name] = array(f"features of {name}", features[name], shape=(len(split), width))
-        width = features[name].shape[1]
-    train = features["train"].astype(np.float64)
+        labels, wells = array(f"labels of {name}", split.labels, CLASSES, low=0), split.well_ids
+        wells = None if wells is None else array(f"wells of {name}", wells, NAMES, labels.shape)
+        values = array(f"features of {name}", features[name], shape=(number(f"cells of {name}", len(labels)), width))
+        cells[name], width = (labels, wells, values), values.shape[1]
+    train = cells["train"][2].astype(np.float64)
     solver = "full" if len(train) < train.shape[1] else "covariance_eigh"
     rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver))
     with np.errstate(invalid="ignore"):  # constant features have no variance whose share could be explained
         rotate.fit(train)
     samples = {}
-    for name, split in release.items():
-        wells, order = split.well_ids, np.random.default_rng([seed, len(split)]).permutation(len(split))
-        groups = split.labels if wells is None else np.unique(wells, return_inverse=True)[1] + split.labels * len(split)
+    for name, (labels, wells, values) in cells.items():
+        order = np.random.default_rng([seed, len(labels)]).permutation(len(labels))
+        groups = labels if wells is None else np.unique(wells, return_inverse=True)[1] + labels * len(labels)
         chosen = order[rank_within(groups[order]) < per_well * (24 if wells is None else 1)]
-        points = rotate.transform(features[name][chosen].astype(np.float64))
-        named = (part if part is None else part[chosen] for part in (wells, split.plate))
-        samples[name] = Sample(points.astype(np.float32), split.labels[chosen], *named)
+        points = rotate.transform(values[chosen].astype(np.float64))
+        named = (part if part is None else part[chosen] for part in (wells, release[name].plate))
+        samples[name] = Sample(points.astype(np.float32), labels[chosen], *named)
     return samples
 
 
