@@ -64,7 +64,6 @@ def check_release(path, progress=True):
     # Beside its splits, a release may hold a folder of images with a number for a name, as a split does.
     alone = not inside and (path.is_file() or looks_like_a_split(path))
     splits = {(split := open_split(path)).name: split} if alone else open_release(path)
-    ignored = [] if alone else ignored
     warnings = [f"{name}: {NOT_READ}" for name in ignored if split_name(name)]
     seen, total = {}, sum(map(len, splits.values()))
     with tqdm(total=total, desc="checking", unit=" cells", disable=not progress, leave=False) as bar:

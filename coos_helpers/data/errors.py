@@ -10,10 +10,7 @@ STRANGERS = {
     rb"version https://git-lfs": ("a pointer of Git LFS", "Fetch what it points to: `git lfs pull`."),
     rb"\s*<(!doctype|html|\?xml)": ("a page of the web", "It may ask you to log in, or say what went wrong: open it."),
     rb"\x1f\x8b|PK\x03\x04|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf|Rar!|.{257}ustar": ("an archive", "Unpack it."),
-    rb"CDF[\x01\x02\x05]|\x0e\x03\x13\x01|MATLAB 5": (
-        "an older format (netCDF 3, HDF4 or MATLAB 5)",
-        "Convert it to HDF5.",
-    ),
+    rb"CDF[\x01\x02\x05]|\x0e\x03\x13\x01|MATLAB 5": ("a netCDF 3, HDF4 or MATLAB 5 file", "Convert it to HDF5."),
 }
 
 #: What to do, by words of the system or of a library.
@@ -55,9 +52,8 @@ def unreadable(path, found, expected):
                 return DataError(path, kind, expected, remedy)
         if "signature not found" in found or "not a TIFF file" in found:
             found = f"a file that begins with {head[:16]!r}"
-    return DataError(
-        path, found, expected, next(remedy for words, remedy in REMEDIES.items() if re.search(words, found))
-    )
+    remedy = next(remedy for words, remedy in REMEDIES.items() if re.search(words, found))
+    return DataError(path, found, expected, remedy)
 
 
 def is_folder(path, expected, remedy):

@@ -36,9 +36,8 @@ def read_parts(path):
         check_images(path, data.shape, data.dtype)
         check_shape(path, "labels", labels.shape, len(data))
         there = list(file)  # `in file` alone overlooks links that lead nowhere
-        parts = {
-            key: _dataset(path, file, key)[()] if key in there else None for key in ("plate", "well", "class_names")
-        }
+        optional = ("plate", "well", "class_names")
+        parts = {key: _dataset(path, file, key)[()] if key in there else None for key in optional}
         attrs = {key: file.attrs[key] for key in ("class_names", "source") if key in file.attrs}
         parts |= {key: value for key, value in attrs.items() if not isinstance(value, h5py.Empty)}  # which is no value
         source = parts.get("source", b"")
@@ -121,17 +120,19 @@ def _dataset(path, file, key):
 
 
 def _check_stored(path, key, dataset):
-    """Refuse values packed by a filter that is not there, and references, which MATLAB writes for texts."""
+    """Refuse values packed by a filter that is not there, and references to values."""
     packing = dataset.id.get_create_plist()
     for code, _, _, name in map(packing.get_filter, range(packing.get_nfilters())):
         if not h5py.h5z.filter_avail(code):
-            found = f"`{key}` packed by the filter {name.decode('utf-8', 'replace') or 'of unknown name'} ({code})"
-            remedy = (
-                f"Bring it here by `pip install hdf5plugin`, or where it is: `h5repack -f GZIP=4 {path.name} new.h5`."
+            found = (
+                f"`{key}` packed by {name.decode('utf-8', 'replace') or 'a filter'} (number {code}), which is not here"
             )
-            raise DataError(path, found, "a filter that HDF5 has here, such as gzip", remedy)
+            remedy = (
+                f"Bring it by `pip install hdf5plugin`, or repack where it is: `h5repack -f GZIP=4 {path.name} new.h5`."
+            )
+            raise DataError(path, found, "no filter or one of HDF5's own, such as gzip", remedy)
     if h5py.check_ref_dtype(dataset.dtype):
-        remedy = "MATLAB writes texts so: store the texts or numbers themselves."
+        remedy = "MATLAB writes texts in this way: store the texts or numbers themselves."
         raise DataError(path, f"`{key}` of references to values", "the values", remedy)
 
 

@@ -33,10 +33,7 @@ def split_name(name):
 
 
 def find_splits(folder):
-    """Tell the splits in a folder, (name, path) pairs, from the names of what only looks like one, for `coos check`.
-
-    Whatever has a split's name and is neither read nor a document is among the latter: half a download, an archive.
-    """
+    """Tell the splits in a folder, (name, path) pairs, from what only looks like one or has the name of one: names."""
     splits, ignored = [], []
     for path in tiff.entries(folder):
         name, is_split = split_name(path.name), looks_like_a_split(path)

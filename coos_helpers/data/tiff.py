@@ -8,7 +8,6 @@ import json
 import os
 import re
 from functools import partial
-from operator import index as whole_number
 
 import numpy as np
 import tifffile
@@ -69,11 +68,10 @@ def _pairs(folder):
         if is_folder(file, "a TIFF image", AGAIN):
             raise DataError(file, "a folder", "a TIFF image", AGAIN)
         pair = pairs.setdefault(index, {})
-        for known, other in pair.items():
-            if known == channel or other.parent != file.parent:
-                both = " and ".join(one.relative_to(folder).as_posix() for one in (other, file))
-                expected = "one label for each cell, and one file for each of its channels"
-                raise DataError(folder, f"both {both} for cell {index}", expected, "Move the wrong one elsewhere.")
+        if twin := pair.get(channel) or next((one for one in pair.values() if one.parent != file.parent), None):
+            both = " and ".join(one.relative_to(folder).as_posix() for one in (twin, file))
+            expected = "one label for each cell, and one file for each of its channels"
+            raise DataError(folder, f"both {both} for cell {index}", expected, "Move the wrong one elsewhere.")
         pair[channel] = file
     if not pairs:
         remedy = "Give the folder of one split, as the authors' script or `coos unpack` writes it."
@@ -96,19 +94,19 @@ def _read_cells(files, indices):
 
 def _read(file):
     """Read one image of 64 x 64 counts, of any type that holds them, as uint16."""
-    packed, kind = "an unknown", "MINISBLACK"
+    packed = "something unknown"
     try:
         with tifffile.TiffFile(file) as tiff:
-            series = tiff.series
-            for page in tiff.pages[:1]:
-                packed = getattr(page.compression, "name", packed)
-                if "PhotometricInterpretation" in page.tags:
-                    kind = getattr(page.photometric, "name", page.photometric)
-            image = series[0].asarray().squeeze() if series else np.empty(0)
+            page, series = tiff.pages[0], tiff.series
+            packed, kind = (getattr(part, "name", part) for part in (page.compression, page.photometric))
+            kind = kind if "PhotometricInterpretation" in page.tags else "MINISBLACK"
+            image = series[0].asarray().squeeze()
     except Exception as error:  # tifffile raises many kinds for damaged files
-        if isinstance(error, ImportError) or "imagecodecs" in str(error):  # which unpacks what tifffile alone cannot
+        if isinstance(error, ImportError) or re.search("imagecodecs|COMPRESSION", str(error)):
             found, expected = f"an image packed by {packed} ({error})", "one without compression, or packed by DEFLATE"
-            raise DataError(file, found, expected, "`pip install imagecodecs` brings what reads it.") from error
+            raise DataError(
+                file, found, expected, "What reads most others comes by `pip install imagecodecs`."
+            ) from error
         raise unreadable(file, f"a file that cannot be read ({error})", "a TIFF image") from error
     if (len(series), image.shape, kind) != (1, CELL[1:], "MINISBLACK"):
         found = f"{len(series)} image(s), the first of shape {image.shape} and kind {kind}"
@@ -125,7 +123,7 @@ def _sidecar(file, count):
         if os.path.lexists(file):
             is_folder(file, "what `coos unpack` wrote", AGAIN)
             known = json.loads(file.read_text(encoding="utf-8-sig"))  # as editors may write it
-        total, source = whole_number(known["count"]), known.get("source")
+        total, source = known["count"], known.get("source")
         lists = {key: known.get(key) for key in ("plate", "well", "class_names")}
         # As objects: what is no text must not become one.
         lists = {key: None if values is None else np.array(values, object) for key, values in lists.items()}
@@ -135,5 +133,5 @@ def _sidecar(file, count):
         raise unreadable(file, f"a file that cannot be read ({error})", "what `coos unpack` wrote") from error
     if total != count:
         remedy = f"Some images are missing, or of another split. {AGAIN}"
-        raise DataError(file.parent, f"{count} cells", f"{total}, as {file.name} says", remedy)
+        raise DataError(file.parent, f"{count} cells", f"{total!r}, as {file.name} says", remedy)
     return {**lists, "source": source}

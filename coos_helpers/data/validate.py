@@ -50,9 +50,7 @@ def as_places(path, key, places, count):
     check_shape(path, key, places.shape, count)
     texts = _texts(places, "OSUiu")
     if texts is None:
-        odd = [type(value).__name__ for value in places if not _is_text(value, "i")]
-        found = f"`{key}` of type {odd[0] if places.dtype.kind == 'O' else places.dtype}"
-        raise DataError(path, found, "texts or whole numbers, without NaN", remedy)
+        raise DataError(path, f"`{key}` of type {places.dtype}", "texts or whole numbers, without NaN or null", remedy)
     for cell, text in enumerate(texts):
         if text.strip().lower() in ("", "nan"):
             raise DataError(path, f"the {key} {text!r} at cell {cell}", f"a {key} with a name", remedy)
@@ -64,28 +62,22 @@ def _texts(values, kinds):
     values = np.asarray(values)
     if values.ndim != 1 or values.dtype.kind not in kinds:
         return None
-    if values.dtype.kind == "O" and not all(_is_text(value, kinds) for value in values):
+    known = (bytes, str, int) if "i" in kinds else (bytes, str)
+    if values.dtype.kind == "O" and not all(isinstance(value, known) for value in values):
         return None
     # Bytes that are no UTF-8 stay apart from one another.
     return [v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else str(v) for v in values]
-
-
-def _is_text(value, kinds):
-    """Tell a text, and where whole numbers are wanted, too, one of these."""
-    return isinstance(value, (bytes, str)) or ("i" in kinds and type(value) is int)
 
 
 def check_shape(path, key, shape, count):
     """Refuse labels, plates or wells of another shape than (count,)."""
     if shape == (count,):
         return
-    remedy = f"Store one value for each cell in `{key}`, in the order of the images."
+    remedy = f"Store one value of `{key}` for each cell; if some are missing, fetch or make the file again."
     if shape in ((1, count), (count, 1)):
         remedy = f"A row or a column, as MATLAB writes it: store {key}.ravel()."
     elif key == "labels" and len(shape or ()) == 2 and count in shape:  # the shape of an empty data space is None
         remedy = f"If these are one-hot, store labels.argmax({1 - shape.index(count)})."
-    elif len(shape or ()) == 1:
-        remedy = "The file was not written to its end, or joined from two: fetch or make it again."
     raise DataError(path, f"`{key}` of shape {shape} beside {count} cells", f"shape ({count},): one a cell", remedy)
 
 
