@@ -87,7 +87,7 @@ def test_the_installed_command_prints_what_a_code_page_cannot(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     command = [COMMAND, "check", named_in_greek(tmp_path).parent]
     done = subprocess.run(command, env=environment, capture_output=True, encoding="cp1252")
-    assert done.returncode == 0 and r"\u03b1-tubulin" in done.stdout and done.stderr == ""
+    assert done.returncode == 0 and r"\u03b1-tubulin" in done.stdout and "Error" not in done.stderr
 
 
 def test_unpack_writes_what_can_be_opened_again(folder, tmp_path):

@@ -17,10 +17,9 @@ STRANGERS = {
 REMEDIES = {
     "unable to lock": "Another program is writing it: wait for that. If none is, set HDF5_USE_FILE_LOCKING=FALSE.",
     "Permission denied": "Check its permissions.",
-    "No such file": "It was moved or deleted: check the path.",
     "Input/output|Stale|not connected": "A disk or network drive fails: look after it, then again.",
     "Memory|allocate": "Read fewer cells at once; if these are few, it is damaged: fetch or make it again.",
-    "begins with": "It is of another kind than its name says, or damaged: fetch or make it again.",
+    "begins with|No such file": "It is of another kind than its name says, or was moved: fetch or make it again.",
     "": "It is damaged or cut short: fetch or make it again.",
 }
 

@@ -31,7 +31,7 @@ def read_parts(path):
     them or None, and `read`, a function from indices (n,) int, in any order, to images (n, 2, 64, 64) uint16.
     """
     path = Path(path)
-    with _plain_words(path, "a file that cannot be read"), _open(path) as file:
+    with _opened(path, "a file that cannot be read") as file:
         data, labels = (_dataset(path, file, key) for key in ("data", "labels"))
         check_images(path, data.shape, data.dtype)
         check_shape(path, "labels", labels.shape, len(data))
@@ -55,7 +55,7 @@ def _read_cells(path, indices):
     # An open file would not travel between processes, and would keep others from writing it; to open it takes as long
     # as to read a dozen cells. It may be another file by now.
     found = f"cells {indices.min()} to {indices.max()} unreadable"
-    with _plain_words(path, found), _open(path) as file:
+    with _opened(path, found) as file:
         data = file["data"]
         check_images(path, data.shape, data.dtype)
         if indices.max() >= len(data):
@@ -78,21 +78,18 @@ def _read_sorted(data, indices):
     return raw
 
 
-def _open(path):
-    """Open a file to read: locked, so that none is read while another program writes it."""
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        if "unable to lock" not in str(error) or isinstance(error, BlockingIOError):
-            raise
-        return h5py.File(path, "r", locking=False)  # where a file system has no locks, nobody holds one
-
-
 @contextmanager
-def _plain_words(path, found):
-    """Say what h5py could not do as a `DataError`."""
+def _opened(path, found):
+    """Open a file to read, locked against who writes it, and say what h5py could not do as a `DataError`."""
     try:
-        yield
+        try:
+            file = h5py.File(path, "r")
+        except OSError as error:
+            if "unable to lock" not in str(error) or isinstance(error, BlockingIOError):
+                raise
+            file = h5py.File(path, "r", locking=False)  # where a file system has no locks, nobody holds one
+        with file:
+            yield file
     except DataError:
         raise
     except UNREADABLE as error:

@@ -154,7 +154,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12
 NO_HDF5 = {
     "empty": (b"", "an empty file", "again"),
     "text": (b"data,labels\n1,2\n", "a file that begins with b'data,labels", "another kind"),
-    "zeros": (bytes(4096), "a file that begins with b'\\x00", "damaged"),
+    "zeros": (bytes(4096), "a file that begins with b'\\x00", "another kind"),
     "numpy": (b"\x93NUMPY\1\0" + bytes(200), "a file that begins with b'\\x93NUMPY", "another kind"),
     "log-in page": (b"\r\n<!DOCTYPE html>Log in" * 99, "a page of the web", "log in"),
     "page of an error": (b"<?xml version='1.0'?><Error/>", "a page of the web", "what went wrong"),
