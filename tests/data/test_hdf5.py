@@ -225,36 +225,30 @@ def test_what_is_said_to_do_goes_with_what_went_wrong(tmp_path, monkeypatch, whe
     assert remedy in refusal(path)["remedy"]
 
 
-def packed(number):
-    """Make a data set packed by a filter that nobody has."""
-
-    def make(file, key):
-        values, how = {"data": cells(N), "labels": np.arange(N) % 7, **places(N)}[key], h5py.h5p.create(DATASET)
-        how.set_chunk(values.shape)
-        how.set_filter(number, h5py.h5z.FLAG_OPTIONAL, (1, 2))
-        kind, space = h5py.h5t.py_create(values.dtype), h5py.h5s.create_simple(values.shape)
-        made = h5py.h5d.create(file.id, key.encode(), kind, space, how)
-        made.write_direct_chunk((0,) * values.ndim, values.tobytes()[::-1])
-
-    return make
-
-
-DATASET = h5py.h5p.DATASET_CREATE
+def packed(file, key):
+    """Write values packed by a filter that nobody has."""
+    values = {"data": cells(N), "labels": np.arange(N) % 7, **places(N)}[key]
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_chunk(values.shape)
+    how.set_filter(299, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+    kind, space = h5py.h5t.py_create(values.dtype), h5py.h5s.create_simple(values.shape)
+    h5py.h5d.create(file.id, key.encode(), kind, space, how).write_direct_chunk((0,) * values.ndim, values.tobytes())
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_filter_that_is_not_here_is_named_with_two_ways_out(tmp_path, monkeypatch, key):
-    parts = refusal(write_split(tmp_path / "train.h5", **{key: packed(299)}))
+def test_a_filter_that_is_not_here_is_named_with_two_ways_out(tmp_path, key):
+    parts = refusal(write_split(tmp_path / "train.h5", **{key: packed}))
     assert parts["found"] == f"`{key}` packed by a filter (number 299), which is not here"
     assert "pip install hdf5plugin" in parts["remedy"] and "h5repack -f GZIP=4 train.h5 new.h5" in parts["remedy"]
 
 
 @pytest.mark.parametrize("option, name", [("lzf", "lzf"), ("gzip", "deflate")])
 def test_the_filters_name_is_the_files_and_whoever_has_it_reads(tmp_path, monkeypatch, option, name):
-    make = lambda file, key: file.create_dataset(key, data=cells(N), compression=option, shuffle=True)  # noqa: E731
-    path = write_split(tmp_path / "train.h5", data=make)
+    path = write_split(tmp_path / "train.h5", data=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("data", data=cells(N), compression=option, shuffle=True)
     read(path)
-    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: code in (h5py.h5z.FILTER_SHUFFLE,))
+    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: code == h5py.h5z.FILTER_SHUFFLE)
     assert f"`data` packed by {name} (number " in refusal(path)["found"]
 
 
