@@ -121,11 +121,9 @@ def _check_stored(path, key, dataset):
     packing = dataset.id.get_create_plist()
     for code, _, _, name in map(packing.get_filter, range(packing.get_nfilters())):
         if not h5py.h5z.filter_avail(code):
-            found = (
-                f"`{key}` packed by {name.decode('utf-8', 'replace') or 'a filter'} (number {code}), which is not here"
-            )
+            found = f"`{key}` packed by {name.decode('utf-8', 'replace') or 'a filter'} ({code}), which is not here"
             remedy = (
-                f"Bring it by `pip install hdf5plugin`, or repack where it is: `h5repack -f GZIP=4 {path.name} new.h5`."
+                f"Bring it (`pip install hdf5plugin`), or repack: `h5repack -f GZIP=4 {path.name} new.h5`, where it is."
             )
             raise DataError(path, found, "no filter or one of HDF5's own, such as gzip", remedy)
     if h5py.check_ref_dtype(dataset.dtype):
