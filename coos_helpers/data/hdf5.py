@@ -123,7 +123,7 @@ def _check_stored(path, key, dataset):
         if not h5py.h5z.filter_avail(code):
             found = f"`{key}` packed by {name.decode('utf-8', 'replace') or 'a filter'} ({code}), which is not here"
             remedy = (
-                f"Bring it (`pip install hdf5plugin`), or repack: `h5repack -f GZIP=4 {path.name} new.h5`, where it is."
+                f"Bring it (`pip install hdf5plugin`), or repack elsewhere: `h5repack -f GZIP=4 {path.name} new.h5`."
             )
             raise DataError(path, found, "no filter or one of HDF5's own, such as gzip", remedy)
     if h5py.check_ref_dtype(dataset.dtype):
