@@ -37,9 +37,9 @@ def read_parts(path):
             raise DataError(path, found, "one label for each image", remedy)
         there = list(file)  # `in file` alone overlooks links that lead nowhere
         parts = {key: _dataset(path, file, key)[()] if key in there else None for key in ("plate", "well")}
-        source = file.attrs.get("source", b"")
-        parts["source"] = source.decode("utf-8", "replace") if isinstance(source, bytes) else str(source)
-        parts |= {"labels": labels[()], "class_names": file.attrs.get("class_names")}
+        said = {key: file.attrs.get(key) for key in ("class_names", "source")}
+        parts |= {key: None if isinstance(value, h5py.Empty) else value for key, value in said.items()}
+        parts["labels"] = labels[()]
         count, dtype = data.shape[0], data.dtype
     if dtype != np.uint16:  # whose values may be no counts
         for start in range(0, count, BLOCK):
