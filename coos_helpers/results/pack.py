@@ -125,7 +125,7 @@ def _results(meta, held):
         return [pictures.get((split, int(cell))) for cell in cells]
 
     tables = [[row(f"tables/{i}/{j}", of) for j, of in enumerate(rows)] for i, rows in enumerate(meta["tables"])]
-    if not tables[0] or not all(tables[0]) or not ABOUT <= set(meta["about"]) or len(caption) > 500:
+    if not tables[0] or not all(tables[0]) or not ABOUT <= set(meta["about"]) or not 0 < len(caption) < 500:
         raise ValueError("no row, a row without splits, or not what should be known of the run")
     samples, pictures = {}, {}
     for at, parts in held.items():
