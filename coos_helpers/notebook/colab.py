@@ -107,14 +107,16 @@ def _copy(source, target, same):
     """Copy a release's files that the target has not the same, each whole or not at all; a Drive that drops is said."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for file in [*source.glob("*.hdf5"), *source.glob("*.json")]:
-            there, part = target / file.name, target / f"{file.name}.copy"
+        pairs = [(file, target / file.name) for file in [*source.glob("*.hdf5"), *source.glob("*.json")]]
+        pairs = [(file, there) for file, there in pairs if not (there.exists() and same(file, there))]
+        for there in [there for _, there in pairs] + list(target.glob("*.copy")):
+            there.unlink(missing_ok=True)  # what is wrong, or was left half copied, takes room
+        for file, there in pairs:
+            print(f"Copying {file.name} to {target} ...", flush=True)
+            part = target / f"{file.name}.copy"
             try:
-                if not there.exists() or not same(file, there):
-                    print(f"Copying {file.name} to {target} ...", flush=True)
-                    there.unlink(missing_ok=True)  # what is wrong only takes room
-                    shutil.copyfile(file, part).replace(there)
+                shutil.copyfile(file, part).replace(there)
             finally:
-                part.unlink(missing_ok=True)  # of a copy that was stopped, this one or an earlier one
+                part.unlink(missing_ok=True)
     except OSError as error:
         print(f"Copying to {target} stopped ({error}); going on without it.")
