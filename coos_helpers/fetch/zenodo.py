@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coos_helpers.fetch.http import DownloadError, fetch_bytes, fetch_file, length, say
 
-MD5 = re.compile("md5:[0-9a-f]{32}")
+MD5 = re.compile("md5:[0-9a-f]{32}").fullmatch
 NOTICE = """\
 COOS-7 is under CC-BY-NC 4.0: share and adapt it with credit, not for commercial use. Cite:
   A. X. Lu, A. X. Lu, W. Schormann, M. Ghassemi, D. W. Andrews, A. M. Moses. The Cells Out of Sample (COOS) dataset
@@ -67,12 +67,7 @@ def _read_record(url, kept):
     files = []
     with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         files = [
-            (
-                kept.parent / Path(file["key"]).name,
-                MD5.fullmatch(file["checksum"])[0],
-                int(file["size"]),
-                file["links"]["self"],
-            )
+            (kept.parent / Path(file["key"]).name, MD5(file["checksum"])[0], int(file["size"]), file["links"]["self"])
             for file in json.loads(body)["files"]
             if file["key"].endswith(".hdf5")
         ]

@@ -107,16 +107,17 @@ def _copy(source, target, same):
     """Copy a release's files that the target has not the same, each whole or not at all; a Drive that drops is said."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        pairs = [(file, target / file.name) for file in [*source.glob("*.hdf5"), *source.glob("*.json")]]
-        pairs = [(file, there) for file, there in pairs if not (there.exists() and same(file, there))]
-        for there in [there for _, there in pairs] + list(target.glob("*.copy")):
-            there.unlink(missing_ok=True)  # what is wrong, or was left half copied, takes room
-        for file, there in pairs:
-            print(f"Copying {file.name} to {target} ...", flush=True)
+        files = {file: target / file.name for file in [*source.glob("*.hdf5"), *source.glob("*.json")]}
+        wrong = {file: there for file, there in files.items() if not (there.exists() and same(file, there))}
+        for there in wrong.values():
+            there.unlink(missing_ok=True)  # it takes the room that the right one needs
+        for file, there in files.items():
             part = target / f"{file.name}.copy"
             try:
-                shutil.copyfile(file, part).replace(there)
+                if file in wrong:
+                    print(f"Copying {file.name} to {target} ...", flush=True)
+                    shutil.copyfile(file, part).replace(there)
             finally:
-                part.unlink(missing_ok=True)
+                part.unlink(missing_ok=True)  # of a copy that was stopped, this one or another
     except OSError as error:
         print(f"Copying to {target} stopped ({error}); going on without it.")
