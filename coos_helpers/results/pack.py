@@ -116,6 +116,7 @@ def _held(file, names, k):
 def _results(meta, held):
     """Put results together from what a pack says of its arrays, and from these."""
     caption, classes = as_source(meta["caption"]), as_class_names("the pack", meta["class_names"], ())
+    about = {name: as_source(said) if isinstance(said, str) else said for name, said in meta["about"].items()}
 
     def row(at, columns):
         named = {c: of | {"class_names": classes} for c, of in columns.items()}
@@ -125,7 +126,7 @@ def _results(meta, held):
         return [pictures.get((split, int(cell))) for cell in cells]
 
     tables = [[row(f"tables/{i}/{j}", of) for j, of in enumerate(rows)] for i, rows in enumerate(meta["tables"])]
-    if not tables[0] or not all(tables[0]) or not ABOUT <= set(meta["about"]) or not 0 < len(caption) < 500:
+    if not tables[0] or not all(tables[0]) or not ABOUT <= set(about) or not 0 < len(caption) < 500:
         raise ValueError("no row, a row without splits, or not what should be known of the run")
     samples, pictures = {}, {}
     for at, parts in held.items():
@@ -135,4 +136,4 @@ def _results(meta, held):
         elif what == "pictures":
             cells = zip(parts["cells"].tolist(), parts["images"], strict=True)
             pictures |= {(names[0], cell): image / 255 for cell, image in cells}
-    return Results(meta["about"], caption, classes, tables[0], tables[1:], samples, images)
+    return Results(about, caption, classes, tables[0], tables[1:], samples, images)

@@ -7,6 +7,7 @@ from conftest import cells, places, write_split
 from on_disk import N, refusal
 
 from coos_helpers.data import open_split
+from coos_helpers.published import CLASS_NAMES
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", ">i2", "u4", "i8", "u8", "f2", "f4", ">f8"])
@@ -36,6 +37,18 @@ def test_class_names_come_from_the_file(tmp_path, form):
     names = ["bud neck", "cytosol", "ER"]
     path = write_split(tmp_path / "train.h5", 3, labels=[2, 1, 0], attrs={"class_names": form(names)})
     assert open_split(path).class_names == tuple(names)
+
+
+def test_an_empty_attribute_names_no_classes(tmp_path):
+    path = write_split(tmp_path / "train.h5", 7, attrs={"class_names": h5py.Empty("S3")})
+    assert open_split(path).class_names == CLASS_NAMES
+
+
+def test_control_characters_in_names_are_written_out_and_the_names_stay_apart(tmp_path):
+    names = np.array(["A\n", "A\r", "A", "\x1b[2J", "\x9b2J", "α\u200d-tubulin", "\u2028x"], object)
+    split = open_split(write_split(tmp_path / "train.h5", 7, plate=names, attrs={"class_names": names}))
+    assert split.class_names == tuple(split.plate)
+    assert split.class_names == (r"A\n", r"A\r", "A", r"\x1b[2J", r"\x9b2J", "α\u200d-tubulin", r"\u2028x")
 
 
 def references(file, key):
@@ -94,6 +107,7 @@ BAD = {
         (np.array(["P1"] * 13 + [""], "S"), "the plate '' at cell 13"),
         (np.array(["  "] + ["A1"] * 13, object), "the plate '  ' at cell 0"),
         (np.array(["A1", "NaN"] * 7, object), "the plate 'NaN' at cell 1"),
+        (np.array(["A1", "A" * 101] * 7, object), "the plate 'AAA"),
         (np.full(N, np.nan), "`plate` of type float64"),
         *[(np.zeros(N, dtype), f"`plate` of type {dtype}") for dtype in ("bool", "complex128", "|V3")],
         (np.zeros(N, COMPOUND), "`plate` of type [('row'"),
