@@ -61,9 +61,8 @@ def length(path):
 def settings():
     """Name what the environment sets of proxies and certificates, to be added to a message; "" for nothing."""
     gone = {name for name in CERTIFICATES if not os.path.exists(os.environ.get(name, ""))}
-    found = (name + " (nothing is there)" * (name in gone) for name in PROXIES + CERTIFICATES if os.environ.get(name))
-    names = ", ".join(found)
-    return f" Check what is set here, or unset it: {names}." if names else ""
+    found = [name + " (nothing is there)" * (name in gone) for name in PROXIES + CERTIFICATES if os.environ.get(name)]
+    return f" Check what is set here, or unset it: {', '.join(found)}." if found else ""
 
 
 def _ask(url, read, arrived=lambda: 0):
@@ -101,10 +100,8 @@ def _ask(url, read, arrived=lambda: 0):
 
 def _may_pass(error):
     """Tell a failure of the line from what stays: a wrong address, proxy, certificate or header, a circle."""
-    line = isinstance(error, requests.RequestException) and not isinstance(
-        error, (ValueError, requests.TooManyRedirects)
-    )
-    return line and not re.search("certificate|X509", str(error))
+    stays = isinstance(error, (ValueError, requests.TooManyRedirects)) or re.search("certificate|X509", str(error))
+    return isinstance(error, requests.RequestException) and not stays
 
 
 def _append(part, size, answer):

@@ -76,10 +76,7 @@ def _install(wrong):
 
 
 def _fetch(folder, drive):
-    """Bring COOS-7's images to this machine, from a copy on Google Drive where there is one; all with checksums.
-
-    What the Drive has wrong is written there anew.
-    """
+    """Bring COOS-7's images to this machine, from a copy on Google Drive where there is one; both end with the same."""
     from coos_helpers.fetch.zenodo import download  # here, as what it stands on may have been installed just now
 
     kept = Path(MOUNT) / "MyDrive" / "COOS-7"
