@@ -37,11 +37,9 @@ def read_parts(path):
         check_shape(path, "labels", labels.shape, len(data))
         there = list(file)  # `in file` alone overlooks links that lead nowhere
         optional = ("plate", "well", "class_names")
-        parts = {key: _dataset(path, file, key)[()] if key in there else None for key in optional}
+        parts = {key: _dataset(path, file, key)[()] if key in there else None for key in optional} | {"source": None}
         attrs = {key: file.attrs[key] for key in ("class_names", "source") if key in file.attrs}
         parts |= {key: value for key, value in attrs.items() if not isinstance(value, h5py.Empty)}  # which is no value
-        source = parts.get("source", b"")
-        parts["source"] = source.decode("utf-8", "replace") if isinstance(source, bytes) else str(source)
         parts["labels"] = labels[()]
         count, dtype = data.shape[0], data.dtype
     if dtype != np.uint16:  # whose values may be no counts
