@@ -25,7 +25,8 @@ def read_parts(path):
     """Take a split's parts out of a file that is whole: a dict.
 
     It holds `labels` (N,), `plate` and `well` (N,), `class_names` (K,) and `source`, the last four as the file has
-    them or None, and `read`, a function from indices (n,) int, in any order, to images (n, 2, 64, 64) uint16.
+    them or None; `read`, a function from indices (n,) int, in any order, to images (n, 2, 64, 64) uint16; and `files`,
+    the file itself and those to which its links lead.
     """
     path = Path(path)
     with _plain_words(path, "a file that cannot be read"), h5py.File(path, "r") as file:
@@ -36,7 +37,10 @@ def read_parts(path):
             remedy = "The file was not written to its end, or joined from two: fetch or make it again."
             raise DataError(path, found, "one label for each image", remedy)
         there = list(file)  # `in file` alone overlooks links that lead nowhere
-        parts = {key: _dataset(path, file, key)[()] if key in there else None for key in ("plate", "well")}
+        places = {key: _dataset(path, file, key) for key in ("plate", "well") if key in there}
+        parts = {key: places[key][()] if key in places else None for key in ("plate", "well")}
+        lies = [Path(found.file.filename) for found in (data, labels, *places.values())]
+        parts["files"] = tuple(dict.fromkeys([path, *lies]))
         source = file.attrs.get("source", b"")
         parts["source"] = source.decode("utf-8", "replace") if isinstance(source, bytes) else str(source)
         parts |= {"labels": labels[()], "class_names": file.attrs.get("class_names")}

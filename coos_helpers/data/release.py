@@ -45,6 +45,7 @@ def open_split(path):
         well=as_places(path, "well", parts["well"], len(labels)),
         class_names=class_names,
         source=str(parts["source"] or unsaid),
+        files=parts["files"],
     )
 
 

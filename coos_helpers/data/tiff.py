@@ -28,10 +28,13 @@ def read_parts(folder):
     """Take a split's parts out of a folder, its cells ordered by number: the same dict as `hdf5.read_parts` gives."""
     pairs = _pairs(folder)
     order = sorted(pairs)
-    read = partial(_read_cells, [[pairs[cell][channel] for channel in CHANNELS] for cell in order])
+    images = [[pairs[cell][channel] for channel in CHANNELS] for cell in order]
+    read = partial(_read_cells, images)
     read(np.array([0]))  # so that images of a wrong kind are refused before any work
     labels = np.array([label for _, label in order], np.int64)
-    return {"labels": labels, "read": read, **_sidecar(folder / SIDECAR, len(order))}
+    known = _sidecar(folder / SIDECAR, len(order))
+    files = [file for pair in images for file in pair] + [folder / SIDECAR] * (folder / SIDECAR).exists()
+    return {"labels": labels, "read": read, "files": tuple(files), **known}
 
 
 def entries(folder):
