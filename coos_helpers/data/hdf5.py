@@ -38,12 +38,12 @@ def read_parts(path):
             raise DataError(path, found, "one label for each image", remedy)
         there = list(file)  # `in file` alone overlooks links that lead nowhere
         places = {key: _dataset(path, file, key) for key in ("plate", "well") if key in there}
-        parts = {key: places[key][()] if key in places else None for key in ("plate", "well")}
+        parts = {key: _values(places[key], len(data)) if key in places else None for key in ("plate", "well")}
         lies = [Path(found.file.filename) for found in (data, labels, *places.values())]
         parts["files"] = tuple(dict.fromkeys([path, *lies]))
         source = file.attrs.get("source", b"")
         parts["source"] = source.decode("utf-8", "replace") if isinstance(source, bytes) else str(source)
-        parts |= {"labels": labels[()], "class_names": file.attrs.get("class_names")}
+        parts |= {"labels": _values(labels, len(data)), "class_names": file.attrs.get("class_names")}
         count, dtype = data.shape[0], data.dtype
     if dtype != np.uint16:  # whose values may be no counts
         for start in range(0, count, BLOCK):
@@ -103,6 +103,12 @@ def _dataset(path, file, key):
         what = f"a {'link' if found is None else 'group'} called `{key}`, which leads to no values"
     expected = "the data sets `data` (N, 2, 64, 64) and `labels` (N,), and `plate` and `well` (N,) where they are known"
     raise DataError(path, what, expected, f"Write the values into this file as one data set called `{key}`.")
+
+
+def _values(dataset, count):
+    """Read one value for each cell; a data set of another shape, which is refused, may be gigabytes and is not read."""
+    unread = dataset.shape not in (None, (count,))  # None for an empty data space
+    return np.broadcast_to(np.empty((), dataset.dtype), dataset.shape) if unread else dataset[()]
 
 
 def _check_written(path, key, dataset):

@@ -5,6 +5,7 @@ class names; `coos unpack` adds them in one file, `cells.json`, which is read wh
 """
 
 import json
+import math
 import re
 from functools import partial
 
@@ -86,7 +87,9 @@ def _read_cells(files, indices):
 def _read(file):
     """Read one image of 64 x 64 counts, of any type that holds them, as uint16."""
     try:
-        image = tifffile.imread(file)
+        with tifffile.TiffFile(file) as tiff:
+            found = tiff.series[0]  # of another size it is refused unread: damaged, it may be gigabytes
+            image = tiff.asarray() if found.size == math.prod(CELL[1:]) else np.broadcast_to(np.uint16(0), found.shape)
     except Exception as error:  # tifffile raises many kinds for damaged files
         found = f"a file that cannot be read ({error})"
         raise DataError(file, found, "a TIFF image", "It is damaged: unpack the split again.") from error

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -77,6 +78,18 @@ def test_a_wrong_or_damaged_image_is_refused(tiffs, cell, image, found):
     else:
         tifffile.imwrite(file, image, photometric="rgb" if image.shape[-1] == 3 else "minisblack")
     assert found in refusal(tiffs, named=file.name)["found"]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (1 << 15, 1 << 15), (64, 1 << 31)], ids=str)
+def test_a_damaged_size_takes_no_memory_and_is_refused(tiffs, size):
+    file = tiffs / "0" / "COOSv1cell_0_protein.tif"
+    with tifffile.TiffFile(file, mode="r+") as image:
+        for name, length in zip(("ImageLength", "ImageWidth"), size, strict=True):
+            image.pages[0].tags[name].overwrite(length, dtype="I")
+    tracemalloc.start()
+    assert str(size) in refusal(tiffs, named=file.name)["found"]
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", ["{", "", "\udcff", "[1, 2]", "6", "{}", "[" * 100_000], ids=lambda text: text[:6])
