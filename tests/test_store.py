@@ -524,3 +524,24 @@ def test_an_array_with_a_flipped_bit_is_made_again(build_folder, making):
         path.write_bytes(content)
         np.testing.assert_array_equal(store.kept(make, split), expected)
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("old, new", [(b"(9000, 1)", b"(1000, 1)"), (b"'<f4'", b"'<f2'"), (b"'<f4'", b"'<i4'")])
+@pytest.mark.parametrize("layers", [False, True], ids=["array", "layers"])
+def test_an_array_whose_header_says_less_than_there_is_is_made_again(build_folder, making, capsys, layers, old, new):
+    """Numpy reads on no further than the header says, and then compares no checksum."""
+    make, _, split = making
+
+    def many(split, layers=False):
+        made = make(split, layers)
+        return {k: np.tile(v, (9000, 1))[:9000] for k, v in made.items()} if layers else np.tile(made, (9000, 1))[:9000]
+
+    many.__module__, many.__qualname__ = make.__module__, make.__qualname__
+    store.kept(many, split, layers=layers)
+    path = kept_file(build_folder)
+    assert path.read_bytes().count(old) == 1 + layers
+    path.write_bytes(path.read_bytes().replace(old, new))
+    found = store.kept(many, split, layers=layers)
+    found = found["conv1"] if layers else found
+    assert found.shape == (9000, 1) and found.dtype == np.float32
+    assert capsys.readouterr().out == f"{path} is damaged and will be made again.\n"
