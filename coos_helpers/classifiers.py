@@ -157,7 +157,7 @@ def search_forest(features, labels, wells=None, draws=100, search="random", seed
             settings, fold = {name: getattr(self, name) for name in GRID}, (self.learned, rows)
             path = store.root() / "search" / store.key(about=about, settings=settings, fold=fold)
             try:
-                return float(path.read_text())
+                return float(store.unseal(path))
             except (OSError, ValueError):  # not there, or damaged
                 missing[path] = settings, fold
                 return 0
@@ -186,7 +186,7 @@ def search_forest(features, labels, wells=None, draws=100, search="random", seed
             scores = Parallel(return_as="generator")(map(delayed(fold_score), models, cells))
             for path, score in zip(rung, scores, strict=True):
                 with store.atomic(path) as file:
-                    file.write(str(score).encode())
+                    file.write(store.seal(str(score)))
                 bar.update()
 
 

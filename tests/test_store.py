@@ -2,20 +2,24 @@
 
 import ast
 import dataclasses
+import mmap
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from conftest import PROJECT, cells, write_split
+from conftest import PROJECT, cells, places, write_split
 
 from coos_helpers import store
 from coos_helpers.data import open_split
+from coos_helpers.data.unpack import unpack
 from coos_helpers.representations import rescale, texture
-from coos_helpers.store import code, files
+from coos_helpers.store import code, files, keys
 
 
 def in_another_process(source, **environment):
@@ -136,16 +140,131 @@ def test_a_splits_key_is_its_content(tmp_path):
     assert len(keys) == 3
 
 
-def test_a_tiff_splits_key_changes_with_its_images(tmp_path):
-    from coos_helpers.data.unpack import unpack
+@pytest.fixture
+def noted(monkeypatch):
+    """Wait until a split's files are old enough for its key to be noted, and note it; gives the key."""
+    monkeypatch.setattr(keys, "TICK", 20_000_000)
 
-    unpack(write_split(tmp_path / "train.h5"), tmp_path / "out", progress=False)
-    split = open_split(tmp_path / "out" / "train")
-    before = store.split_key(split)
-    assert store.split_key(split) == before
-    file = next((split.path / "0").glob("*.tif"))
-    os.utime(file, ns=(1, 1))
-    assert store.split_key(split) != before
+    def note(path):
+        time.sleep(0.05)
+        made = store.split_key(open_split(path))
+        with monkeypatch.context() as patch:
+            patch.setattr(keys, "_digest", lambda path: pytest.fail(f"{path} is read again"))
+            assert store.split_key(open_split(path)) == made
+        return made
+
+    return note
+
+
+def elsewhere(at, folder):
+    """Write an HDF5 split whose `data`, or another key, lies in another file; gives both files."""
+    path = write_split(folder / "train.h5", **places(14) | ({} if at == "inside" else {at.partition(" ")[0]: None}))
+    other = path if at == "inside" else write_split(path.parent / "other" / "pixels.h5", **places(14))
+    with h5py.File(path, "a") as file:
+        if at.endswith("group"):
+            file["linked"] = h5py.ExternalLink("other/pixels.h5", "/")
+            file["data"] = h5py.SoftLink("/linked/data")
+        elif at != "inside":
+            file[at] = h5py.ExternalLink("other/pixels.h5", f"/{at}")
+    return path, other
+
+
+def in_place(path):
+    with h5py.File(path, "a") as file:
+        for key in ("data", "labels", "plate", "well"):
+            file[key][:] = file[key][:][::-1]
+
+
+def through_memory(path):
+    at = path.read_bytes().find(cells(14)[3, 0, 5].tobytes())
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        memory[at] ^= 1
+
+
+def another_name(path, link):
+    """Put a link to another file in a file's place."""
+    other = path.rename(path.with_name("put away.h5"))
+    shutil.copy2(other, path.with_name("another.h5"))
+    in_place(path.with_name("another.h5"))
+    os.utime(path.with_name("another.h5"), ns=(1, other.stat().st_mtime_ns))
+    link(path.with_name("another.h5"), path)
+
+
+MADE_ANEW = {
+    "written in place": in_place,
+    "written through memory": through_memory,
+    "a hard link to another": lambda path: another_name(path, os.link),
+    "a symbolic link to another": lambda path: another_name(path, os.symlink),
+}
+
+
+@pytest.mark.parametrize("at", ["inside", "data", "labels", "plate", "data in a linked group"])
+@pytest.mark.parametrize("change", MADE_ANEW.values(), ids=MADE_ANEW.keys())
+def test_a_splits_key_covers_the_bytes_that_are_read_whatever_its_files_times(tmp_path, noted, at, change):
+    path, other = elsewhere(at, tmp_path)
+    before, stat, split = noted(path), other.stat(), open_split(path)
+    change(other)
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (other.stat().st_size, other.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert store.split_key(split) == store.split_key(open_split(path)) == noted(path) != before
+
+
+@pytest.fixture
+def tiffs(tmp_path):
+    return unpack(write_split(tmp_path / "train.h5", **places(14)), tmp_path / "out", progress=False)["train"]
+
+
+@pytest.mark.parametrize("name", ["0/COOSv1cell_7_nucleus.tif", "6/COOSv1cell_13_protein.tif", "cells.json"])
+def test_a_tiff_splits_key_covers_the_bytes_that_are_read_whatever_its_files_times(tiffs, noted, name):
+    before, file = noted(tiffs), tiffs / name
+    stat, content = file.stat(), file.read_bytes()
+    file.write_bytes(content.replace(b"A", b"B") if name == "cells.json" else content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert store.split_key(open_split(tiffs)) == noted(tiffs) != before
+
+
+def test_images_that_change_places_change_a_tiff_splits_key(tiffs, noted):
+    before = noted(tiffs)
+    for a, b in (("0", "kept"), ("1", "0"), ("kept", "1")):
+        (tiffs / a).rename(tiffs / b)
+    assert store.split_key(open_split(tiffs)) == noted(tiffs) != before
+
+
+BESIDE = [".DS_Store", "0/.DS_Store", "1/Thumbs.db", ".~lock.cells.json#", "0/._COOSv1cell_0_protein.tif", "README.tif"]
+
+
+def test_what_is_no_image_of_a_cell_does_not_enter_a_tiff_splits_key(tiffs, noted):
+    before = noted(tiffs)
+    for name in BESIDE:
+        (tiffs / name).write_bytes(b"x")
+    (tiffs / ".#cells.json").symlink_to("nobody@nowhere.1234")
+    (tiffs / "0" / "seen.tif").symlink_to("nowhere.tif")
+    assert noted(tiffs) == before
+    for file in tiffs.rglob("*.tif"):
+        os.utime(file, ns=(1, 1), follow_symlinks=False)
+    assert store.split_key(open_split(tiffs)) == before
+
+
+def test_a_key_is_read_from_the_bytes_where_its_note_cannot_be_trusted(tmp_path, noted, monkeypatch, build_folder):
+    split = open_split(write_split(tmp_path / "a" / "train.h5"))
+    before = noted(split.path)
+    (note,) = (build_folder / "keys").iterdir()
+    for content in (b"", b"x", bytes(40), note.read_bytes().replace(before[:4].encode(), b"0000")):
+        note.write_bytes(content)
+        assert noted(split.path) == before
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert noted(tmp_path / "b" / "train.h5") == before
+    monkeypatch.setenv("COOS_BUILD", str(tmp_path / "b" / "train.h5"))  # where nothing can be noted
+    assert store.split_key(open_split(tmp_path / "b" / "train.h5")) == before
+
+
+def test_a_key_is_not_noted_while_another_change_might_not_show(tmp_path, build_folder, monkeypatch):
+    path = write_split(tmp_path / "train.h5")
+    stat = os.stat(path)
+    monkeypatch.setattr(keys, "_state", lambda files: [(stat.st_ctime_ns, 1, 2, 3, "one tick of the clock")])
+    before = store.split_key(open_split(path))
+    write_split(path, data=cells(14, seed=1))
+    assert store.split_key(open_split(path)) != before and not (build_folder / "keys").exists()
 
 
 def test_the_key_of_a_split_in_memory_is_its_images(release):
@@ -360,6 +479,26 @@ def test_what_is_stopped_while_it_is_made_is_made_the_next_time(making):
     assert store.kept(make, split).shape == (len(split), 1)
 
 
+def test_nothing_is_kept_of_files_that_change_while_it_is_made(build_folder, making):
+    make, _, split = making
+
+    def slow(split):
+        write_split(split.path, data=cells(14, seed=1))
+        return make(split)
+
+    slow.__module__, slow.__qualname__ = make.__module__, make.__qualname__
+    with pytest.raises(ValueError, match="found other data than a while ago; expected no change. Run this again."):
+        store.kept(slow, split)
+    assert not (build_folder / "features").exists()
+    assert store.kept(make, split).shape == (14, 1)
+
+
+def test_features_of_fewer_cells_do_not_pass_for_those_of_a_file_that_has_grown(making):
+    make, _, split = making
+    write_split(split.path, 20)
+    assert len(store.kept(make, split)) == 14 and len(store.kept(make, open_split(split.path))) == 20
+
+
 @pytest.mark.parametrize("layers", [False, True], ids=["array", "layers"])
 @pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04 a damaged archive", b"\x80\x04.", 0.1, 0.5, 0.999])
 def test_what_is_damaged_is_made_again(build_folder, making, capsys, content, layers):
@@ -385,3 +524,24 @@ def test_an_array_with_a_flipped_bit_is_made_again(build_folder, making):
         path.write_bytes(content)
         np.testing.assert_array_equal(store.kept(make, split), expected)
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("old, new", [(b"(9000, 1)", b"(1000, 1)"), (b"'<f4'", b"'<f2'"), (b"'<f4'", b"'<i4'")])
+@pytest.mark.parametrize("layers", [False, True], ids=["array", "layers"])
+def test_an_array_whose_header_says_less_than_there_is_is_made_again(build_folder, making, capsys, layers, old, new):
+    """Numpy reads on no further than the header says, and then compares no checksum."""
+    make, _, split = making
+
+    def many(split, layers=False):
+        made = make(split, layers)
+        return {k: np.tile(v, (9000, 1))[:9000] for k, v in made.items()} if layers else np.tile(made, (9000, 1))[:9000]
+
+    many.__module__, many.__qualname__ = make.__module__, make.__qualname__
+    store.kept(many, split, layers=layers)
+    path = kept_file(build_folder)
+    assert path.read_bytes().count(old) == 1 + layers
+    path.write_bytes(path.read_bytes().replace(old, new))
+    found = store.kept(many, split, layers=layers)
+    found = found["conv1"] if layers else found
+    assert found.shape == (9000, 1) and found.dtype == np.float32
+    assert capsys.readouterr().out == f"{path} is damaged and will be made again.\n"

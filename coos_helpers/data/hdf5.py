@@ -28,7 +28,8 @@ def read_parts(path):
     """Take a split's parts out of a file that is whole: a dict.
 
     It holds `labels` (N,), `plate` and `well` (N,), `class_names` (K,) and `source`, the last four as the file has
-    them or None, and `read`, a function from indices (n,) int, in any order, to images (n, 2, 64, 64) uint16.
+    them or None; `read`, a function from indices (n,) int, in any order, to images (n, 2, 64, 64) uint16; and `files`,
+    the file itself and those to which its links lead.
     """
     path = Path(path)
     with _opened(path, "a file that cannot be read") as file:
@@ -36,11 +37,13 @@ def read_parts(path):
         check_images(path, data.shape, data.dtype)
         check_shape(path, "labels", labels.shape, len(data))
         there = list(file)  # `in file` alone overlooks links that lead nowhere
-        optional = ("plate", "well", "class_names")
-        parts = {key: _dataset(path, file, key)[()] if key in there else None for key in optional} | {"source": None}
+        known = {key: _dataset(path, file, key) for key in ("plate", "well", "class_names") if key in there}
+        lies = [Path(found.file.filename) for found in (data, labels, *known.values())]
+        parts = dict.fromkeys(("plate", "well", "class_names", "source"))
+        parts |= {key: _values(found, len(data)) for key, found in {"labels": labels, **known}.items()}
         attrs = {key: file.attrs[key] for key in ("class_names", "source") if key in file.attrs}
         parts |= {key: value for key, value in attrs.items() if not isinstance(value, h5py.Empty)}  # which is no value
-        parts["labels"] = labels[()]
+        parts["files"] = tuple(dict.fromkeys([path, *lies]))
         count, dtype = data.shape[0], data.dtype
     if dtype != np.uint16:  # whose values may be no counts
         for start in range(0, count, BLOCK):
@@ -112,6 +115,12 @@ def _dataset(path, file, key):
         what = f"a link called `{key}` to {target}, which leads to no values"
     expected = "the data sets `data` (N, 2, 64, 64) and `labels` (N,), and `plate` and `well` (N,) where they are known"
     raise DataError(path, what, expected, f"Write the values into this file as one data set called `{key}`.")
+
+
+def _values(dataset, count):
+    """Read a data set, but not one of more values than there can be: it may be gigabytes, and its shape is refused."""
+    many = (dataset.size or 0) > max(count, 1000)
+    return np.broadcast_to(np.empty((), dataset.dtype), dataset.shape) if many else dataset[()]
 
 
 def _check_stored(path, key, dataset):

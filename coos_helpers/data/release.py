@@ -46,6 +46,7 @@ def open_split(path):
         well=as_places(path, "well", parts["well"], len(labels)),
         class_names=class_names,
         source=as_source(parts["source"]) or as_source(unsaid),
+        files=parts["files"],
     )
 
 

@@ -5,6 +5,7 @@ class names; `coos unpack` adds them in one file, `cells.json`, which is read wh
 """
 
 import json
+import math
 import os
 import re
 from functools import partial
@@ -30,11 +31,13 @@ PATTERN = re.compile(r"COOSv1cell_([0-9]+)_(protein|nucleus)\.tiff?", re.IGNOREC
 def read_parts(folder):
     """Take a split's parts out of a folder, its cells ordered by number: the same dict as `hdf5.read_parts` gives."""
     pairs = _pairs(folder)
-    files = [[pairs[cell][channel] for channel in CHANNELS] for cell in sorted(pairs)]
-    read = partial(_read_cells, files)
+    images = [[pairs[cell][channel] for channel in CHANNELS] for cell in sorted(pairs)]
+    read = partial(_read_cells, images)
     read(np.array([0]))  # so that images of a wrong kind are refused before any work
-    labels = np.array([int(file.parent.name) for file, _ in files], np.int64)
-    return {"labels": labels, "read": read, **_sidecar(folder / SIDECAR, len(files))}
+    labels = np.array([int(file.parent.name) for file, _ in images], np.int64)
+    known = _sidecar(folder / SIDECAR, len(images))
+    files = [file for pair in images for file in pair] + [folder / SIDECAR] * (folder / SIDECAR).exists()
+    return {"labels": labels, "read": read, "files": tuple(files), **known}
 
 
 def entries(folder):
@@ -100,7 +103,8 @@ def _read(file):
             page, series = tiff.pages[0], tiff.series
             packed, kind = (getattr(part, "name", part) for part in (page.compression, page.photometric))
             kind = kind if "PhotometricInterpretation" in page.tags else "MINISBLACK"
-            image = series[0].asarray().squeeze()
+            few = series[0].size == math.prod(CELL[1:])  # others are refused unread: damaged, they may be gigabytes
+            image = series[0].asarray().squeeze() if few else np.broadcast_to(np.uint16(0), series[0].shape)
     except Exception as error:  # tifffile raises many kinds for damaged files
         if isinstance(error, ImportError) or re.search("imagecodecs|COMPRESSION", str(error)):
             found, expected = f"an image packed by {packed} ({error})", "one without compression, or packed by DEFLATE"

@@ -5,7 +5,6 @@ for an iteration depends on the seed and the iteration's number alone, and a che
 """
 
 import os
-import zipfile
 from copy import deepcopy
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from coos_helpers.store.files import atomic
+from coos_helpers.store.files import atomic, check_zip
 
 LARGE = 1_000_000  # parameters; more than that is a matter for a GPU
 
@@ -110,11 +109,9 @@ def _save(path, state):
 def _load(path, made_by, device):
     """Read the checkpoint that the same run left; a ValueError where the file is anything else."""
     try:
-        with zipfile.ZipFile(path) as archive:  # torch does not look at its checksums
-            damaged = archive.testzip()
-        state = torch.load(path, map_location=device, weights_only=True)
-        if damaged or state["made_by"] != made_by:
-            raise ValueError(f"{damaged or state['made_by']}")
+        state = torch.load(check_zip(path), map_location=device, weights_only=True)
+        if state["made_by"] != made_by:
+            raise ValueError(state["made_by"])
         return state
     except Exception as error:  # pickle, zip and torch raise many kinds for damaged files
         raise ValueError(

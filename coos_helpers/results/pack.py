@@ -85,7 +85,7 @@ def read(path):
     DataError : the file is missing, damaged, of another kind, or of another version of this format.
     """
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with np.load(store.check_zip(path), allow_pickle=False) as file:
             meta = json.loads(str(file["meta"]))
             if meta["format"] == FORMAT:
                 return _results(meta, _held(file, meta["arrays"], len(meta["class_names"])))

@@ -111,6 +111,17 @@ def test_a_file_that_lacks_a_part_is_refused(tmp_path, keys, found):
     assert re.search(found, refusal(path)["found"])
 
 
+@pytest.mark.parametrize("key", ["labels", "plate", "well"])
+@pytest.mark.parametrize("shape", [(2**28,), (N, 2**24)], ids=str)
+def test_a_damaged_shape_takes_no_memory(tmp_path, key, shape):
+    huge = unwritten(shape=shape, dtype="i8", chunks=(8, 1024)[-len(shape) :], fillvalue=1)
+    path = write_split(tmp_path / "train.h5", N, **{key: huge})
+    tracemalloc.start()
+    found, most = refusal(path)["found"], tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(shape) in found and most < 50e6
+
+
 def test_what_is_missing_may_have_a_value_that_the_file_names(tmp_path):
     make = unwritten(7, chunks=(7, 2, 64, 64), compression="gzip", fillvalue=100)
     assert (read(write_split(tmp_path / "train.h5", data=make)).images[7:] == 100).all()

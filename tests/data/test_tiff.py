@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 from importlib.util import find_spec
 
 import numpy as np
@@ -177,6 +178,18 @@ def test_a_wrong_or_damaged_image_is_refused(tiffs, cell, image, found):
     else:
         tifffile.imwrite(file, image, photometric="rgb" if image.shape[-1] == 3 else "minisblack")
     assert found in refusal(tiffs, named=file.name)["found"]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (1 << 15, 1 << 15), (64, 1 << 31)], ids=str)
+def test_a_damaged_size_takes_no_memory_and_is_refused(tiffs, size):
+    file = tiffs / "0" / "COOSv1cell_0_protein.tif"
+    with tifffile.TiffFile(file, mode="r+") as image:
+        for name, length in zip(("ImageLength", "ImageWidth"), size, strict=True):
+            image.pages[0].tags[name].overwrite(length, dtype="I")
+    tracemalloc.start()
+    found, most = refusal(tiffs, named=file.name)["found"], tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(size) in found and most < 50e6
 
 
 def test_a_sidecar_may_begin_with_the_mark_that_windows_editors_write(tiffs):

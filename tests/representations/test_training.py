@@ -268,6 +268,16 @@ def test_a_file_that_is_no_checkpoint_of_this_run_stops_it_and_is_left_byte_for_
     assert {file.name for file in tmp_path.iterdir()} <= {path.name, "other"}
 
 
+def test_a_damaged_checkpoint_is_not_given_to_torch(monkeypatch, tmp_path):
+    """Torch compares no checksums: it would go on from other weights, or from wherever a damaged length leads."""
+    weight = line(2, tmp_path)[0].weight.detach().numpy()
+    path = tmp_path / "line-key.pt"
+    path.write_bytes(path.read_bytes().replace(weight.tobytes(), (weight + 1).tobytes()))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(ValueError, match="the checksum of a part does not fit.*left as it is"):
+        line(3, tmp_path)
+
+
 # The device, cells on it, and the order in which they are taken
 
 
