@@ -19,6 +19,9 @@ class _Plain(click.Group):
         except (ValueError, OSError) as error:  # what is wrong with the input or the machine; else it is our mistake
             told = getattr(error, "filename", None) and error.strerror
             named = f"{error.filename}: {told}." if told else str(error)
+            from coos_helpers.store.files import FULL
+
+            named = " ".join([named, *(remedy for full, remedy in FULL.items() if full in named)])
             raise click.ClickException(" ".join(named.splitlines())) from error
 
 

@@ -2,9 +2,12 @@
 
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import requests
+
+from coos_helpers.store.files import alone
 
 #: The 13 convolution layers as torchvision hands them out (`VGG16_Weights.IMAGENET1K_FEATURES`), 528 MB.
 URL = "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth"
@@ -46,7 +49,8 @@ def load():
         if not at_hand():
             raise ConnectionError("it is out of reach")
         socket.setdefaulttimeout(60)  # seconds without a byte; torch alone would wait for ever
-        state = torch.hub.load_state_dict_from_url(URL, str(file.parent), "cpu", check_hash=True, weights_only=True)
+        with nullcontext() if file.exists() else alone(file.parent, file.stem):
+            state = torch.hub.load_state_dict_from_url(URL, str(file.parent), "cpu", check_hash=True, weights_only=True)
         return {name: values for name, values in state.items() if name.startswith("features.")}
     except Exception as error:  # zip, pickle, torch and the network raise many kinds
         damaged = f"{file}: found a damaged file ({type(error).__name__}). Delete it to fetch it again."

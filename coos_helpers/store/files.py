@@ -1,14 +1,30 @@
 """Where made things lie: nothing is made twice, nothing stale is read, and what has its final name is whole."""
 
+import errno
 import os
-from contextlib import contextmanager
+import platform
+import sys
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody waits for another
+    fcntl = None
+
 from coos_helpers.store.code import PACKAGE
 from coos_helpers.store.keys import code_key, key, split_key
+
+#: What a disk says that takes no more, and what to do.
+FULL = {
+    os.strerror(errno.ENOSPC): "Make room there, or name a folder on another disk.",
+    os.strerror(errno.EDQUOT): "Make room within your quota, or name a folder on another disk.",
+    os.strerror(errno.EFBIG): "Raise the limit on the size of a file (`ulimit -f unlimited`), or name another disk.",
+}
 
 
 def root():
@@ -43,9 +59,12 @@ def kept(make, split, **settings):
     made_by = key(split=split_key(split), settings=settings, make=make.__qualname__, code=code_key(module))
     path = root() / "features" / module.rpartition(".")[2] / f"{made_by}.npz"
     if (found := _read(path)) is None:
-        made = make(split, **settings)
-        with atomic(path) as file:
-            np.savez(file, **(made if isinstance(made, dict) else {"features": made}))
+        with alone(path.parent, path.stem) as waited:
+            if waited and (found := _read(path)) is not None:
+                return found
+            made = make(split, **settings)
+            with atomic(path) as file:
+                np.savez(file, **(made if isinstance(made, dict) else {"features": made}))
         found = _read(path)
     return found
 
@@ -72,7 +91,7 @@ def atomic(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     part = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)
     try:
-        with part:
+        with naming(path), part:
             yield part
         mask = os.umask(0)  # it can only be read by setting it
         os.umask(mask)
@@ -81,3 +100,67 @@ def atomic(path):
     except BaseException:
         os.unlink(part.name)
         raise
+
+
+@contextmanager
+def naming(path):
+    """Let a disk that takes no more be reported with the file's name, which Python leaves out of what it writes."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.strerror in FULL:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def alone(folder, name="coos"):
+    """Work in a folder while no other process does: a second `with alone(folder)` says whom it waits for, and waits.
+
+    The lock is the operating system's, on a hidden file, and ends with its process, however that ends. It gives whether
+    it had to wait, so that others' work is looked for again; None where nothing can be locked, and nobody waits.
+    """
+    path = Path(folder) / f".{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock, waited = _locked(path)
+    try:
+        yield waited
+    finally:
+        if lock:
+            path.unlink(missing_ok=True)  # before the lock ends: who waits for it sees that the file has gone
+            lock.close()
+
+
+def _locked(path):
+    """Open a file and lock it: the file, and whether that took waiting; `(None, None)` where it cannot be."""
+    waited = False
+    while True:
+        try:
+            file = open(path, "ab+", buffering=0)
+        except OSError:  # read-only or full: all may be there already, and who has to write is told then
+            return None, None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if waited else fcntl.LOCK_NB))
+            if os.path.samefile(file.fileno(), path):
+                with suppress(OSError):  # it is only for those who wait
+                    file.truncate(0)
+                    file.write(f"Process {os.getpid()} on {platform.node()}".encode())
+                return file, waited
+        except BlockingIOError:
+            waited = True
+            file.seek(0)
+            who = file.read().decode("utf-8", "replace") or "Another process"
+            _say(f"{who} is at work in {path.parent}. Waiting until it has finished ({path.name}).")
+        except FileNotFoundError:  # whose lock it was has finished
+            pass
+        except (OSError, AttributeError):
+            path.unlink(missing_ok=True)
+            _say(f"{path.parent}: nothing can be locked there. Start nothing else that writes to it.")
+            return None, None
+        file.close()
+
+
+@cache
+def _say(text):
+    """Say something once, on stderr and as progress bars begin, which are left out of pages."""
+    print(f"\r{text}", file=sys.stderr, flush=True)
