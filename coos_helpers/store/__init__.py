@@ -4,5 +4,5 @@ The key of a thing covers the data, the settings and the code of every module of
 """
 
 from coos_helpers.store.code import closure, imported
-from coos_helpers.store.files import alone, atomic, kept, root
+from coos_helpers.store.files import FULL, ROOM, alone, atomic, kept, root
 from coos_helpers.store.keys import code_key, key, split_key

@@ -20,11 +20,8 @@ from coos_helpers.store.code import PACKAGE
 from coos_helpers.store.keys import code_key, key, split_key
 
 #: What a disk says that takes no more, and what to do.
-FULL = {
-    os.strerror(errno.ENOSPC): "Make room there, or name a folder on another disk.",
-    os.strerror(errno.EDQUOT): "Make room within your quota, or name a folder on another disk.",
-    os.strerror(errno.EFBIG): "Raise the limit on the size of a file (`ulimit -f unlimited`), or name another disk.",
-}
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+ROOM = "Make room there, raise the limit on files (`ulimit -f unlimited`), or name a folder on another disk."
 
 
 def root():
@@ -127,7 +124,8 @@ def alone(folder, name="coos"):
         yield waited
     finally:
         if lock:
-            path.unlink(missing_ok=True)  # before the lock ends: who waits for it sees that the file has gone
+            with suppress(OSError):  # before the lock ends: who waits for it sees that the file has gone
+                path.unlink()
             lock.close()
 
 
