@@ -211,7 +211,7 @@ def test_a_second_build_waits_for_the_first_and_says_so(world, monkeypatch):
     monkeypatch.setattr(build, "build", lambda *_: inside.append("pages") or "index.html")
     thread = threading.Thread(target=first)
     thread.start()
-    begun.wait()
+    assert begun.wait(60)
     done = CliRunner().invoke(build.main, [])
     thread.join()
     assert done.exit_code == 0 and inside == ["first", "second", "pages"]
