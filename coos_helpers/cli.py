@@ -1,5 +1,7 @@
 """The command `coos`: fetch, check, unpack and simulate a release, and pack results, from the terminal."""
 
+import sys
+
 import click
 
 # The modules that do the work are imported inside the commands: `coos --help` answers at once.
@@ -9,6 +11,8 @@ class _Plain(click.Group):
     """End a command on what a person can act on: one line and an exit status, no traceback."""
 
     def invoke(self, context):
+        if sys.stdout:  # a name that the terminal has no letters for must not lose a report; stderr is so by itself
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(context)
         except KeyboardInterrupt:

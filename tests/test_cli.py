@@ -60,6 +60,40 @@ def test_check_says_what_is_in_a_release_and_warns_on_the_other_stream(folder, t
     assert_one_error_line(run("check", tmp_path / "nowhere"), "nowhere")
 
 
+def test_check_names_half_a_download_as_not_read_and_that_is_a_warning(folder):
+    (folder / "COOS7_v1.1_test2.hdf5.part").write_bytes(b"x")
+    result = run("check", folder)
+    assert result.exit_code == 0 and "Warning: COOS7_v1.1_test2.hdf5.part: not read" in result.stderr
+
+
+def named_in_greek(folder, name="α-tubulin"):
+    names = [name, *"bcdefg"]
+    return write_split(folder / "Ω" / FILES["train"], attrs={"class_names": names, "source": "Łódź"})
+
+
+@pytest.mark.parametrize("charset", ["cp1252", "ascii", "latin-1", "utf-8"])
+def test_a_name_that_the_terminal_has_no_letters_for_loses_no_report(tmp_path, charset):
+    path = named_in_greek(tmp_path)
+
+    def said(*arguments):
+        arguments = [str(argument) for argument in arguments]
+        return CliRunner(charset=charset).invoke(main, arguments, catch_exceptions=False)
+
+    checked, unpacked = said("check", path.parent), said("unpack", path, tmp_path / "Ω" / "out")
+    assert (checked.exit_code, unpacked.exit_code) == (0, 0)
+    assert "-tubulin" in checked.stdout and f"14 cells  no plates, no wells  {path.name}" in checked.stdout
+    assert "out" in unpacked.stdout and len(list(tmp_path.rglob("*.tif"))) == 28
+    assert_one_error_line(said("check", named_in_greek(tmp_path, name="b")), "class_names", FILES["train"])
+    assert_one_error_line(said("check", tmp_path / "Ψ"), "found nothing there")
+
+
+def test_the_installed_command_prints_what_a_code_page_cannot(tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    command = [COMMAND, "check", named_in_greek(tmp_path).parent]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="cp1252")
+    assert done.returncode == 0 and r"\u03b1-tubulin" in done.stdout and "Error" not in done.stderr
+
+
 def test_unpack_writes_what_can_be_opened_again(folder, tmp_path):
     result = run("unpack", folder, tmp_path / "out")
     assert result.exit_code == 0 and f"test1: {tmp_path / 'out' / 'test1'}" in result.stdout
