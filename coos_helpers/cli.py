@@ -23,10 +23,11 @@ class _Plain(click.Group):
         except (ValueError, OSError) as error:  # what is wrong with the input or the machine; else it is our mistake
             told = getattr(error, "filename", None) and error.strerror
             named = f"{error.filename}: {told}." if told else str(error)
+            from coos_helpers.data.validate import printable
             from coos_helpers.store.files import FULL, ROOM
 
             remedy = [ROOM] if any(full in named for full in FULL) else []
-            raise click.ClickException(" ".join([*named.splitlines(), *remedy])) from error
+            raise click.ClickException(" ".join([*map(printable, named.splitlines()), *remedy])) from error
 
 
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

@@ -87,6 +87,11 @@ def test_a_name_that_the_terminal_has_no_letters_for_loses_no_report(tmp_path, c
     assert_one_error_line(said("check", tmp_path / "Ψ"), "found nothing there")
 
 
+def test_an_error_does_nothing_to_a_terminal_whatever_the_file_is_called(tmp_path):
+    said = run("check", tmp_path / "a\x1b[2Jb")
+    assert_one_error_line(said, r"a\x1b[2Jb: found nothing there")
+
+
 def test_the_installed_command_prints_what_a_code_page_cannot(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     command = [COMMAND, "check", named_in_greek(tmp_path).parent]
