@@ -124,6 +124,18 @@ def test_download_and_simulate_pass_on_what_they_are_given(tmp_path, monkeypatch
     assert asked == [str(tmp_path), "COOS-7", (str(tmp_path), {"scale": 0.01, "seed": 3}), (str(tmp_path), defaults)]
 
 
+@pytest.mark.parametrize(
+    "option, value, words",
+    [("--seed", 99999999999999999999999, f"from 0 to {2**63 - 1}"), ("--seed", 2**63, f"from 0 to {2**63 - 1}")]
+    + [("--scale", scale, "from 0.00406 to 100") for scale in (0.00405, "nan", "inf", 1e9)],
+)
+def test_simulate_says_which_scale_and_seed_can_be_used_before_it_makes_a_folder(tmp_path, option, value, words):
+    assert_one_error_line(run("simulate", tmp_path / "out", option, value), f"{option[2:]}: found ", words)
+    assert not (tmp_path / "out").exists()
+    told = " ".join(run("simulate", "--help").stdout.split())
+    assert "0.00406 to 100" in told and "0 to 2^63 - 1" in told
+
+
 def test_pack_writes_what_can_be_read_again_or_says_in_one_line_why_not(tmp_path):
     finished = write_release(tmp_path / "COOS-7", n=42)
     started, splits = runs.start(str(finished), "smoke")

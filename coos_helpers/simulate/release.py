@@ -14,7 +14,7 @@ from tqdm import tqdm
 from coos_helpers.simulate.factors import FACTORS, shift_sizes
 from coos_helpers.simulate.kernels import source_digest
 from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
-from coos_helpers.simulate.sample import PLACE, checked_seed, draw_batch, in_order
+from coos_helpers.simulate.sample import PLACE, draw_batch, in_order
 from coos_helpers.store.files import atomic
 from coos_helpers.store.lock import alone
 
@@ -32,10 +32,10 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
     Parameters
     ----------
     out : the folder; it is made if it was not there.
-    scale : how many cells, relative to COOS-7's 132,209; wells and plates stay the same.
-    seed : integer, 0 or more; the same seed gives the same cells.
+    scale : how many cells, relative to COOS-7's 132,209, 0.00406 (else a well has none) to 100; wells and plates stay.
+    seed : whole number from 0 to 2^63 - 1; the same seed gives the same cells.
     shift : {factor: size}, or one number for all factors: how far test2, test3 and test4 are from the training data.
-        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond.
+        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond; -2 to 10.
     progress : whether a progress bar is drawn on stderr.
 
     Returns
@@ -46,11 +46,8 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
     ------
     ValueError : an argument that cannot be used, with what was got and what was expected.
     """
-    if isinstance(scale, bool) or not isinstance(scale, int | float | np.integer | np.floating):
-        raise ValueError(f"scale is {scale!r}; it must be a number, such as 0.1 for a tenth of COOS-7's cells")
-    seed, scale = checked_seed(seed), float(scale)
     wells = layout(scale, seed)
-    out = Path(out)
+    out, seed, scale = Path(out), int(seed), float(scale)
     sizes = shift_sizes(shift)
     named = {f.name: float(size) for f, size in zip(FACTORS, sizes, strict=True) if size != 1}
     mark = {"scale": scale, "seed": seed, "shift": json.dumps(named), "simulator": source_digest()}

@@ -115,6 +115,13 @@ def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, spl
             assert np.array_equal(a["data"][:][there][:-2], splits["test2"]["data"][here])
 
 
+def test_the_largest_seed_can_be_written(tmp_path):
+    mark = {"scale": SCALE, "seed": 2**63 - 1, "shift": "{}"}
+    wells = layout(SCALE, 2**63 - 1)["test4"][:1]
+    release.write_split(tmp_path / "a.hdf5", wells, 2**63 - 1, shift_sizes(None), mark, jobs=1)
+    assert release._finished(tmp_path / "a.hdf5", mark)
+
+
 def test_a_finished_release_is_left_alone(folder, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     monkeypatch.setattr(release, "write_split", lambda *_, **__: pytest.fail("drawn again"))
@@ -258,7 +265,7 @@ def test_another_scale_seed_or_simulator_is_written_anew(tmp_path):
     "arguments, words",
     [
         *(({"scale": scale}, "scale") for scale in (0, -1, float("nan"), float("inf"), "0.1", None, True)),
-        ({"scale": 1e-3}, f"at least {minimum_scale():.5f}"),
+        ({"scale": 1e-3}, f"from {minimum_scale()} to 100"),
         *(({"seed": seed}, "seed") for seed in (-1, 1.5, "0", None, True)),
         ({"scale": 0.1, "shift": {"fokus": 1}}, "shift names 'fokus'"),
     ],
