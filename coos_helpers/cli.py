@@ -1,5 +1,7 @@
 """The command `coos`: fetch, check, unpack and simulate a release, and pack results, from the terminal."""
 
+import sys
+
 import click
 
 # The modules that do the work are imported inside the commands: `coos --help` answers at once.
@@ -9,6 +11,8 @@ class _Plain(click.Group):
     """End a command on what a person can act on: one line and an exit status, no traceback."""
 
     def invoke(self, context):
+        if sys.stdout:  # a name that the terminal has no letters for must not lose a report; stderr is so by itself
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
@@ -19,7 +23,11 @@ class _Plain(click.Group):
         except (ValueError, OSError) as error:  # what is wrong with the input or the machine; else it is our mistake
             told = getattr(error, "filename", None) and error.strerror
             named = f"{error.filename}: {told}." if told else str(error)
-            raise click.ClickException(" ".join(named.splitlines())) from error
+            from coos_helpers.data.validate import printable
+            from coos_helpers.store.files import FULL, ROOM
+
+            remedy = [ROOM] if any(full in named for full in FULL) else []
+            raise click.ClickException(" ".join([*map(printable, named.splitlines()), *remedy])) from error
 
 
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from conftest import at_once
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from coos_helpers import classifiers, results
+from coos_helpers import classifiers, results, store
 from coos_helpers.results.evaluate import class_scores
 
 KEYS = ["knn", "l1-lr", "rf"]
@@ -55,6 +56,12 @@ def fits(monkeypatch):
     made, real = [], classifiers.fold_score
     monkeypatch.setattr(classifiers, "fold_score", lambda model, cells: made.append(cells) or real(model, cells))
     return made
+
+
+def test_of_two_searches_of_the_same_one_scores_and_the_other_finds_the_scores(fits, build_folder):
+    features, labels = blobs(60, 3, 4)
+    one, other = at_once(lambda: search(features, labels, draws=2))
+    assert one[0] == other[0] and len(fits) == len(stored(build_folder)) == len(np.unique(stored(build_folder)))
 
 
 def test_there_are_the_papers_three_in_its_order_and_its_grid():
@@ -201,13 +208,13 @@ def test_a_search_that_was_stopped_goes_on_and_fits_only_what_is_missing(kind, a
     assert search(features, labels, 7, search=kind)[0] == whole[0] and len(fits) == needed
 
 
-@pytest.mark.parametrize("damage", [b"", b"0.5, 0.", b"null", b"\xff\xfe"])
+@pytest.mark.parametrize("damage", [b"", b"0.5, 0.", b"null", b"\xff\xfe", b"0.5", b"1.0", None])
 def test_a_damaged_score_is_made_again(build_folder, fits, damage):
     features, labels = blobs(60)
     whole = search(features, labels, 2)
     path = stored(build_folder)[3]
     content = path.read_bytes()
-    path.write_bytes(damage)
+    path.write_bytes(content.replace(b"0.", b"1.", 1) if damage is None else damage)
     fits.clear()
     assert search(features, labels, 2)[0] == whole[0] and len(fits) == 1
     assert path.read_bytes() == content
@@ -218,7 +225,7 @@ def test_two_searches_at_once_do_each_other_no_harm(build_folder):
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: search(*blobs(60))[0], range(2))
     assert one == other == search(*blobs(60))[0]
-    assert len(stored(build_folder)) == 20 and all(0 <= float(path.read_text()) <= 1 for path in stored(build_folder))
+    assert len(stored(build_folder)) == 20 and all(0 <= float(store.unseal(path)) <= 1 for path in stored(build_folder))
 
 
 @pytest.mark.parametrize("changed", ["features", "labels", "seed"])

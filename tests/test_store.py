@@ -2,20 +2,25 @@
 
 import ast
 import dataclasses
+import errno
+import mmap
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from conftest import PROJECT, cells, write_split
+from conftest import PROJECT, at_once, cells, files_up_to, places, write_split
 
 from coos_helpers import store
 from coos_helpers.data import open_split
+from coos_helpers.data.unpack import unpack
 from coos_helpers.representations import rescale, texture
-from coos_helpers.store import code, files
+from coos_helpers.store import code, files, keys
 
 
 def in_another_process(source, **environment):
@@ -136,16 +141,131 @@ def test_a_splits_key_is_its_content(tmp_path):
     assert len(keys) == 3
 
 
-def test_a_tiff_splits_key_changes_with_its_images(tmp_path):
-    from coos_helpers.data.unpack import unpack
+@pytest.fixture
+def noted(monkeypatch):
+    """Wait until a split's files are old enough for its key to be noted, and note it; gives the key."""
+    monkeypatch.setattr(keys, "TICK", 20_000_000)
 
-    unpack(write_split(tmp_path / "train.h5"), tmp_path / "out", progress=False)
-    split = open_split(tmp_path / "out" / "train")
-    before = store.split_key(split)
-    assert store.split_key(split) == before
-    file = next((split.path / "0").glob("*.tif"))
-    os.utime(file, ns=(1, 1))
-    assert store.split_key(split) != before
+    def note(path):
+        time.sleep(0.05)
+        made = store.split_key(open_split(path))
+        with monkeypatch.context() as patch:
+            patch.setattr(keys, "_digest", lambda path: pytest.fail(f"{path} is read again"))
+            assert store.split_key(open_split(path)) == made
+        return made
+
+    return note
+
+
+def elsewhere(at, folder):
+    """Write an HDF5 split whose `data`, or another key, lies in another file; gives both files."""
+    path = write_split(folder / "train.h5", **places(14) | ({} if at == "inside" else {at.partition(" ")[0]: None}))
+    other = path if at == "inside" else write_split(path.parent / "other" / "pixels.h5", **places(14))
+    with h5py.File(path, "a") as file:
+        if at.endswith("group"):
+            file["linked"] = h5py.ExternalLink("other/pixels.h5", "/")
+            file["data"] = h5py.SoftLink("/linked/data")
+        elif at != "inside":
+            file[at] = h5py.ExternalLink("other/pixels.h5", f"/{at}")
+    return path, other
+
+
+def in_place(path):
+    with h5py.File(path, "a") as file:
+        for key in ("data", "labels", "plate", "well"):
+            file[key][:] = file[key][:][::-1]
+
+
+def through_memory(path):
+    at = path.read_bytes().find(cells(14)[3, 0, 5].tobytes())
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
+        memory[at] ^= 1
+
+
+def another_name(path, link):
+    """Put a link to another file in a file's place."""
+    other = path.rename(path.with_name("put away.h5"))
+    shutil.copy2(other, path.with_name("another.h5"))
+    in_place(path.with_name("another.h5"))
+    os.utime(path.with_name("another.h5"), ns=(1, other.stat().st_mtime_ns))
+    link(path.with_name("another.h5"), path)
+
+
+MADE_ANEW = {
+    "written in place": in_place,
+    "written through memory": through_memory,
+    "a hard link to another": lambda path: another_name(path, os.link),
+    "a symbolic link to another": lambda path: another_name(path, os.symlink),
+}
+
+
+@pytest.mark.parametrize("at", ["inside", "data", "labels", "plate", "data in a linked group"])
+@pytest.mark.parametrize("change", MADE_ANEW.values(), ids=MADE_ANEW.keys())
+def test_a_splits_key_covers_the_bytes_that_are_read_whatever_its_files_times(tmp_path, noted, at, change):
+    path, other = elsewhere(at, tmp_path)
+    before, stat, split = noted(path), other.stat(), open_split(path)
+    change(other)
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (other.stat().st_size, other.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert store.split_key(split) == store.split_key(open_split(path)) == noted(path) != before
+
+
+@pytest.fixture
+def tiffs(tmp_path):
+    return unpack(write_split(tmp_path / "train.h5", **places(14)), tmp_path / "out", progress=False)["train"]
+
+
+@pytest.mark.parametrize("name", ["0/COOSv1cell_7_nucleus.tif", "6/COOSv1cell_13_protein.tif", "cells.json"])
+def test_a_tiff_splits_key_covers_the_bytes_that_are_read_whatever_its_files_times(tiffs, noted, name):
+    before, file = noted(tiffs), tiffs / name
+    stat, content = file.stat(), file.read_bytes()
+    file.write_bytes(content.replace(b"A", b"B") if name == "cells.json" else content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert store.split_key(open_split(tiffs)) == noted(tiffs) != before
+
+
+def test_images_that_change_places_change_a_tiff_splits_key(tiffs, noted):
+    before = noted(tiffs)
+    for a, b in (("0", "kept"), ("1", "0"), ("kept", "1")):
+        (tiffs / a).rename(tiffs / b)
+    assert store.split_key(open_split(tiffs)) == noted(tiffs) != before
+
+
+BESIDE = [".DS_Store", "0/.DS_Store", "1/Thumbs.db", ".~lock.cells.json#", "0/._COOSv1cell_0_protein.tif", "README.tif"]
+
+
+def test_what_is_no_image_of_a_cell_does_not_enter_a_tiff_splits_key(tiffs, noted):
+    before = noted(tiffs)
+    for name in BESIDE:
+        (tiffs / name).write_bytes(b"x")
+    (tiffs / ".#cells.json").symlink_to("nobody@nowhere.1234")
+    (tiffs / "0" / "seen.tif").symlink_to("nowhere.tif")
+    assert noted(tiffs) == before
+    for file in tiffs.rglob("*.tif"):
+        os.utime(file, ns=(1, 1), follow_symlinks=False)
+    assert store.split_key(open_split(tiffs)) == before
+
+
+def test_a_key_is_read_from_the_bytes_where_its_note_cannot_be_trusted(tmp_path, noted, monkeypatch, build_folder):
+    split = open_split(write_split(tmp_path / "a" / "train.h5"))
+    before = noted(split.path)
+    (note,) = (build_folder / "keys").iterdir()
+    for content in (b"", b"x", bytes(40), note.read_bytes().replace(before[:4].encode(), b"0000")):
+        note.write_bytes(content)
+        assert noted(split.path) == before
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert noted(tmp_path / "b" / "train.h5") == before
+    monkeypatch.setenv("COOS_BUILD", str(tmp_path / "b" / "train.h5"))  # where nothing can be noted
+    assert store.split_key(open_split(tmp_path / "b" / "train.h5")) == before
+
+
+def test_a_key_is_not_noted_while_another_change_might_not_show(tmp_path, build_folder, monkeypatch):
+    path = write_split(tmp_path / "train.h5")
+    stat = os.stat(path)
+    monkeypatch.setattr(keys, "_state", lambda files: [(stat.st_ctime_ns, 1, 2, 3, "one tick of the clock")])
+    before = store.split_key(open_split(path))
+    write_split(path, data=cells(14, seed=1))
+    assert store.split_key(open_split(path)) != before and not (build_folder / "keys").exists()
 
 
 def test_the_key_of_a_split_in_memory_is_its_images(release):
@@ -281,6 +401,142 @@ def test_what_is_stopped_leaves_nothing_half_and_the_old_file_as_it_was(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
 
 
+def write_bytes(file):
+    file.write(bytes(200_000))
+
+
+def write_little(file):
+    file.write(bytes(3000))  # which stays in memory until the file is closed
+
+
+def write_arrays(file):
+    np.savez(file, one=np.arange(20_000.0), two=np.ones(3))
+
+
+def write_packed(file):
+    np.savez_compressed(file, **{str(i): np.random.default_rng(i).random(1000) for i in range(20)})
+
+
+def write_hdf5(file):
+    with h5py.File(file, "w") as opened:
+        for name in "abcdef":
+            opened[name] = np.arange(20_000)
+
+
+@pytest.mark.parametrize("size", [0, 100, 2999])
+@pytest.mark.parametrize("write", [write_bytes, write_little, write_arrays, write_packed, write_hdf5])
+def test_a_disk_that_takes_no_more_names_the_file_and_is_left_as_it_was(tmp_path, write, size):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    for _ in range(2):  # a second try leaves no more than the first
+        with files_up_to(size), pytest.raises(OSError) as error, store.atomic(path) as file:
+            write(file)
+        assert (error.value.errno, error.value.filename) == (errno.EFBIG, str(path))
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file.bin"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+def test_only_what_a_full_disk_says_is_given_the_files_name(tmp_path, number):
+    with pytest.raises(OSError) as error, store.atomic(tmp_path / "file.bin"):
+        raise OSError(number, os.strerror(number))
+    assert error.value.filename == (None if number == errno.EIO else str(tmp_path / "file.bin"))
+
+
+# Two at once
+
+HOLD = "import sys; from coos_helpers import store\nwith store.alone(sys.argv[1]): print('in', flush=True); input()"
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Hold the folder `shared` in another process."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "shared")]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "in\n"
+        yield process
+        process.kill()
+
+
+def test_who_comes_second_says_once_that_it_waits_and_waits(holder, tmp_path, capsys):
+    gone = []
+
+    def second():
+        with store.alone(tmp_path / "shared") as waited:
+            return waited, list(gone)
+
+    def leave():
+        time.sleep(0.2)
+        gone.append(1)
+        holder.communicate("go on\n")
+
+    seconds = iter([leave, second, second])
+    given = at_once(lambda: next(seconds)(), 3)[1:]
+    assert [done for _, done in given] == [[1], [1]] and given[0][0]
+    said = capsys.readouterr().err
+    assert said.count(f"Another process is at work in {tmp_path / 'shared'}. Waiting") == 1
+    assert said.startswith("\r"), "as a progress bar, which pages leave out"
+    assert list((tmp_path / "shared").iterdir()) == []
+
+
+def test_a_killed_process_holds_nobody_up(holder, tmp_path, capsys):
+    with store.alone(tmp_path / "shared", "other") as waited:
+        assert waited is False  # another thing in the same folder
+    holder.kill()
+    holder.wait()
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == [".coos.lock"]
+    with store.alone(tmp_path / "shared") as waited:
+        assert waited is False and capsys.readouterr().err == ""
+    assert list((tmp_path / "shared").iterdir()) == []
+
+
+def test_of_many_there_is_never_more_than_one(tmp_path):
+    inside = []
+
+    def work():
+        for _ in range(20):
+            with store.alone(tmp_path):
+                inside.append(1)
+                time.sleep(0.0005)
+                assert len(inside) == 1
+                inside.clear()
+        return "done"
+
+    assert at_once(work, 6) == ["done"] * 6 and list(tmp_path.iterdir()) == []
+
+
+def test_what_stops_the_work_ends_the_lock(tmp_path):
+    with pytest.raises(KeyboardInterrupt), store.alone(tmp_path):
+        raise KeyboardInterrupt
+    with store.alone(tmp_path) as waited:
+        assert waited is False
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_work_goes_on_and_that_is_said_once(tmp_path, monkeypatch, capsys, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    for _ in range(3):
+        with store.alone(tmp_path) as waited:
+            assert waited is None
+    assert capsys.readouterr().err.count(f"{tmp_path}: nothing can be locked there.") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_where_no_lock_can_be_written_what_is_there_can_be_used(tmp_path, monkeypatch, capsys, number):
+    def refuse(path, *_, **__):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with store.alone(tmp_path) as waited:
+        assert waited is None and capsys.readouterr().err == ""
+
+
 # What is kept
 
 
@@ -312,6 +568,27 @@ def test_what_is_kept_is_made_once_for_each_split_and_setting(making, release):
     assert store.kept(make, split, scale=2.0).sum() == 2 * found.sum()
     store.kept(make, release["test1"])
     assert len(calls) == 3
+
+
+def test_what_two_ask_for_at_once_is_made_once(making, build_folder, monkeypatch):
+    make, calls, split = making
+
+    def slow(split):
+        time.sleep(0.1)
+        return make(split)
+
+    slow.__module__, slow.__qualname__ = make.__module__, make.__qualname__
+    for found in at_once(lambda: store.kept(slow, split), 3):
+        assert found[:, 0].tolist() == split.labels.tolist()
+    assert len(calls) == 1 and list(kept_file(build_folder).parent.iterdir()) == [kept_file(build_folder)]
+
+
+def test_what_the_disk_cannot_take_is_not_kept(making, build_folder):
+    make, calls, split = making
+    with files_up_to(100), pytest.raises(OSError, match="File too large: .*npz"):
+        store.kept(make, split)
+    assert list((build_folder / "features" / "texture").iterdir()) == []
+    assert store.kept(make, split).shape == (len(split), 1) and len(calls) == 2
 
 
 def test_layers_come_back_by_name(making):
@@ -360,6 +637,26 @@ def test_what_is_stopped_while_it_is_made_is_made_the_next_time(making):
     assert store.kept(make, split).shape == (len(split), 1)
 
 
+def test_nothing_is_kept_of_files_that_change_while_it_is_made(build_folder, making):
+    make, _, split = making
+
+    def slow(split):
+        write_split(split.path, data=cells(14, seed=1))
+        return make(split)
+
+    slow.__module__, slow.__qualname__ = make.__module__, make.__qualname__
+    with pytest.raises(ValueError, match="found other data than before; expected no change. Run this again."):
+        store.kept(slow, split)
+    assert not list((build_folder / "features").rglob("*.npz"))
+    assert store.kept(make, split).shape == (14, 1)
+
+
+def test_features_of_fewer_cells_do_not_pass_for_those_of_a_file_that_has_grown(making):
+    make, _, split = making
+    write_split(split.path, 20)
+    assert len(store.kept(make, split)) == 14 and len(store.kept(make, open_split(split.path))) == 20
+
+
 @pytest.mark.parametrize("layers", [False, True], ids=["array", "layers"])
 @pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04 a damaged archive", b"\x80\x04.", 0.1, 0.5, 0.999])
 def test_what_is_damaged_is_made_again(build_folder, making, capsys, content, layers):
@@ -385,3 +682,24 @@ def test_an_array_with_a_flipped_bit_is_made_again(build_folder, making):
         path.write_bytes(content)
         np.testing.assert_array_equal(store.kept(make, split), expected)
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("old, new", [(b"(9000, 1)", b"(1000, 1)"), (b"'<f4'", b"'<f2'"), (b"'<f4'", b"'<i4'")])
+@pytest.mark.parametrize("layers", [False, True], ids=["array", "layers"])
+def test_an_array_whose_header_says_less_than_there_is_is_made_again(build_folder, making, capsys, layers, old, new):
+    """Numpy reads on no further than the header says, and then compares no checksum."""
+    make, _, split = making
+
+    def many(split, layers=False):
+        made = make(split, layers)
+        return {k: np.tile(v, (9000, 1))[:9000] for k, v in made.items()} if layers else np.tile(made, (9000, 1))[:9000]
+
+    many.__module__, many.__qualname__ = make.__module__, make.__qualname__
+    store.kept(many, split, layers=layers)
+    path = kept_file(build_folder)
+    assert path.read_bytes().count(old) == 1 + layers
+    path.write_bytes(path.read_bytes().replace(old, new))
+    found = store.kept(many, split, layers=layers)
+    found = found["conv1"] if layers else found
+    assert found.shape == (9000, 1) and found.dtype == np.float32
+    assert capsys.readouterr().out == f"{path} is damaged and will be made again.\n"

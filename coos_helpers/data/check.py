@@ -9,8 +9,11 @@ import numpy as np
 from tqdm import tqdm
 
 from coos_helpers.data.release import open_release, open_split
-from coos_helpers.data.split_names import find_splits, looks_like_a_split
+from coos_helpers.data.split_names import find_splits, looks_like_a_split, split_name
 from coos_helpers.data.tiff import CHANNELS
+from coos_helpers.data.validate import printable
+
+NOT_READ = "not read, being no HDF5 file (.hdf5, .h5, .hdf) nor folder of TIFF images. Unpack, complete or move it."
 
 #: Cells named in a warning before it only counts.
 NAMED = 10
@@ -37,7 +40,8 @@ class Report:
             counts = np.bincount(split.labels, minlength=len(split.class_names))
             lines.append(f"  {split.name:6} {len(split):>7,} cells  {known}  {split.path.name}")
             lines.append(f"         cells a class: {' '.join(map(str, counts))}")
-        return "\n".join(lines + ["", f"  ignored  {', '.join(self.ignored)}"] * bool(self.ignored))
+        lines += ["", f"  ignored  {', '.join(self.ignored)}"] * bool(self.ignored)
+        return "\n".join(map(printable, lines))  # names of files, too
 
 
 def check_release(path, progress=True):
@@ -51,22 +55,25 @@ def check_release(path, progress=True):
     Returns
     -------
     Report, with a warning for each split that has images of one constant value, lacks a class, or has an image twice
-    or in common with another split; cells are named by their index.
+    or in common with another split (cells are named by their index), and for what has a split's name and is not read.
 
     Raises
     ------
     DataError : the release cannot be used.
     """
     path = Path(path)
-    whole = not path.is_file() and not looks_like_a_split(path)
-    splits = open_release(path) if whole else {(split := open_split(path)).name: split}
-    warnings, seen, total = [], {}, sum(map(len, splits.values()))
+    inside, ignored = find_splits(path) if path.is_dir() else ([], [])
+    # Beside its splits, a release may hold a folder of images with a number for a name, as a split does.
+    alone = not inside and (path.is_file() or looks_like_a_split(path))
+    splits = {(split := open_split(path)).name: split} if alone else open_release(path)
+    warnings = [f"{name}: {NOT_READ}" for name in ignored if split_name(name)]
+    seen, total = {}, sum(map(len, splits.values()))
     with tqdm(total=total, desc="checking", unit=" cells", disable=not progress, leave=False) as bar:
         for split in splits.values():
             absent = np.setdiff1d(np.arange(len(split.class_names)), split.labels)
             warnings += [f"{split.name}: no cell of the class {split.class_names[label]}" for label in absent]
             warnings += _odd_images(split, seen, bar)
-    return Report(splits, warnings, find_splits(path)[1] if whole else [])
+    return Report(splits, warnings, ignored)
 
 
 def _odd_images(split, seen, bar):

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from coos_helpers.data import hdf5, tiff
-from coos_helpers.data.errors import DataError
+from coos_helpers.data.errors import DataError, is_folder
 from coos_helpers.data.split import Images, Split
 from coos_helpers.data.split_names import find_splits, split_name
-from coos_helpers.data.validate import as_class_names, as_labels, as_places
+from coos_helpers.data.validate import as_class_names, as_labels, as_places, as_source
 from coos_helpers.published import CLASS_NAMES
 
 FETCH = "Fetch the release with `coos download`, or make one with `coos simulate`."
+LOOK = f"Check the path. {FETCH}"
 
 
 def open_split(path):
@@ -29,7 +30,7 @@ def open_split(path):
         read through once, in bounded memory, since they could hold values that uint16 cannot.
     """
     path = Path(path)
-    form = tiff if _is_folder(path, "an HDF5 file or a folder of TIFF images") else hdf5
+    form = tiff if is_folder(path, "an HDF5 file or a folder of TIFF images", LOOK) else hdf5
     parts = form.read_parts(path)
     class_names = as_class_names(path, parts["class_names"], CLASS_NAMES)
     labels = as_labels(path, parts["labels"], len(class_names))
@@ -44,7 +45,8 @@ def open_split(path):
         plate=as_places(path, "plate", parts["plate"], len(labels)),
         well=as_places(path, "well", parts["well"], len(labels)),
         class_names=class_names,
-        source=str(parts["source"] or unsaid),
+        source=as_source(parts["source"]) or as_source(unsaid),
+        files=parts["files"],
     )
 
 
@@ -64,7 +66,7 @@ def open_release(folder):
     DataError : no split is there, two files claim the same split, or the splits do not share their classes.
     """
     folder, paths = Path(folder), {}
-    if not _is_folder(folder, "a folder with a release"):
+    if not is_folder(folder, "a folder with a release", LOOK):
         raise DataError(folder, "a file", "a folder with a release", "`open_split` opens one file.")
     found, ignored = find_splits(folder)
     for name, path in found:
@@ -85,14 +87,3 @@ def open_release(folder):
             remedy = "The splits of one release must name the same classes in the same order."
             raise DataError(split.path, f"classes {found}", f"the classes of {first.path.name}: {expected}", remedy)
     return release
-
-
-def _is_folder(path, expected):
-    """Tell a folder from a file, or say that nothing is there."""
-    try:
-        if path.exists():
-            return path.is_dir()
-        found = "nothing there"
-    except OSError as error:  # a folder on the way may be closed to you, or a name too long
-        found = f"no way there ({error.strerror})"
-    raise DataError(path, found, expected, f"Check the path. {FETCH}")

@@ -53,6 +53,7 @@ class Split:
     plate, well : (N,) str, or None where the file has none. A well's name says where on its plate it lies.
     class_names : K names, in the order of the labels.
     source : where the cells come from, as the file says it.
+    files : every file of which bytes are read; none for cells in memory.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Split:
     well: np.ndarray | None = field(repr=False)
     class_names: tuple
     source: str
+    files: tuple = field(default=(), repr=False)
 
     def __len__(self):
         return len(self.labels)
@@ -86,7 +88,7 @@ class Split:
         """
         parts = {name: getattr(self, name) for name in ("images", "labels", "plate", "well")}
         parts = {name: None if values is None else values[indices] for name, values in parts.items()}
-        return replace(self, path=None, **parts)
+        return replace(self, path=None, files=(), **parts)
 
     def batches(self, size=1024, order=None):
         """Go through the split in pairs of indices and images, so that it need never lie in memory whole.

@@ -1,10 +1,14 @@
 """Recognise the splits of a release among the files and folders beside it."""
 
+import os
 import re
 from pathlib import Path
 
 from coos_helpers.data import hdf5, tiff
 from coos_helpers.data.errors import DataError
+
+#: How names of files end that may tell of a split, and hold none.
+DOCUMENTS = tuple(".md .txt .json .csv .log .pdf .png .py .ipynb .html .md5 .sha256".split())
 
 #: The word that names a split may begin where capitals begin or end, but not within another word (`contest3`).
 START = r"(?:(?<![^\W_])|(?<=[A-Z]{2})(?=[A-Z]?[a-z])|(?<=[a-z])(?=[A-Z]))"
@@ -29,20 +33,20 @@ def split_name(name):
 
 
 def find_splits(folder):
-    """Tell the splits in a folder, (name, path) pairs, from the names of what only looks like one, for `coos check`."""
+    """Tell the splits in a folder, (name, path) pairs, from what only looks like one or has the name of one: names."""
     splits, ignored = [], []
     for path in tiff.entries(folder):
         name, is_split = split_name(path.name), looks_like_a_split(path)
-        if name and is_split:
+        if name and (is_split or not os.path.exists(path)):  # a link that leads nowhere is for who opens it to refuse
             splits.append((name, path))
-        elif not path.name.startswith(".") and (is_split or (name and path.is_dir())):
+        elif not path.name.startswith(".") and (is_split or (name and not path.name.lower().endswith(DOCUMENTS))):
             ignored.append(path.name)
     return splits, ignored
 
 
 def looks_like_a_split(path):
     """Tell an HDF5 file by its suffix, and a folder by its images or by what `coos unpack` writes first."""
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return path.suffix.lower() in hdf5.SUFFIXES
     try:
         return (path / tiff.SIDECAR).exists() or any(tiff.find_images(path))

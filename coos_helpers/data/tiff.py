@@ -5,13 +5,15 @@ class names; `coos unpack` adds them in one file, `cells.json`, which is read wh
 """
 
 import json
+import math
+import os
 import re
 from functools import partial
 
 import numpy as np
 import tifffile
 
-from coos_helpers.data.errors import DataError
+from coos_helpers.data.errors import DataError, is_folder, unreadable
 from coos_helpers.data.split import CELL
 from coos_helpers.data.validate import as_uint16, check_type
 
@@ -21,17 +23,21 @@ SIDECAR = "cells.json"
 #: The channels in their order in `images`, and the authors' name for one channel of one cell.
 CHANNELS = ("protein", "nucleus")
 NAME = "COOSv1cell_{index}_{channel}.tif"
-PATTERN = re.compile(r"COOSv1cell_(\d+)_(protein|nucleus)\.tiff?$", re.IGNORECASE)
+AGAIN = "Unpack the split again."
+LABEL = re.compile("[0-9]{1,9}")
+PATTERN = re.compile(r"COOSv1cell_([0-9]+)_(protein|nucleus)\.tiff?", re.IGNORECASE)
 
 
 def read_parts(folder):
     """Take a split's parts out of a folder, its cells ordered by number: the same dict as `hdf5.read_parts` gives."""
     pairs = _pairs(folder)
-    order = sorted(pairs)
-    read = partial(_read_cells, [[pairs[cell][channel] for channel in CHANNELS] for cell in order])
+    images = [[pairs[cell][channel] for channel in CHANNELS] for cell in sorted(pairs)]
+    read = partial(_read_cells, images)
     read(np.array([0]))  # so that images of a wrong kind are refused before any work
-    labels = np.array([label for _, label in order], np.int64)
-    return {"labels": labels, "read": read, **_sidecar(folder / SIDECAR, len(order))}
+    labels = np.array([int(file.parent.name) for file, _ in images], np.int64)
+    known = _sidecar(folder / SIDECAR, len(images))
+    files = [file for pair in images for file in pair] + [folder / SIDECAR] * (folder / SIDECAR).exists()
+    return {"labels": labels, "read": read, "files": tuple(files), **known}
 
 
 def entries(folder):
@@ -48,26 +54,35 @@ def find_images(folder):
     for subfolder in entries(folder):
         if subfolder.is_dir() and not subfolder.name.startswith("."):
             for file in entries(subfolder):
-                if match := PATTERN.match(file.name):
+                if match := PATTERN.fullmatch(file.name):
                     yield file, int(match[1]), match[2].lower()
+        elif LABEL.fullmatch(subfolder.name):
+            is_folder(subfolder, "a folder with the images of one class", AGAIN)  # which refuses a link to nowhere
 
 
 def _pairs(folder):
-    """Find the images of each cell: dict from (number, label) to a dict from channel to file."""
+    """Find the images of each cell: dict from its number to a dict from channel to file."""
     pairs = {}
     for file, index, channel in find_images(folder):
         label = file.parent.name
-        if not re.fullmatch(r"[0-9]{1,9}", label):
+        if not LABEL.fullmatch(label):
             remedy = "Rename the folder to its class's label (Table 1)."
             raise DataError(folder, f"images in a folder called {label}", "folders named by label: 0, 1, 2 ...", remedy)
-        pairs.setdefault((index, int(label)), {})[channel] = file
+        if is_folder(file, "a TIFF image", AGAIN):
+            raise DataError(file, "a folder", "a TIFF image", AGAIN)
+        pair = pairs.setdefault(index, {})
+        if twin := pair.get(channel) or next((one for one in pair.values() if one.parent != file.parent), None):
+            both = " and ".join(one.relative_to(folder).as_posix() for one in (twin, file))
+            expected = "one label for each cell, and one file for each of its channels"
+            raise DataError(folder, f"both {both} for cell {index}", expected, "Move the wrong one elsewhere.")
+        pair[channel] = file
     if not pairs:
         remedy = "Give the folder of one split, as the authors' script or `coos unpack` writes it."
         raise DataError(folder, "no image of a cell", "files such as 0/COOSv1cell_17_protein.tif", remedy)
-    for (index, label), pair in pairs.items():
+    for index, pair in pairs.items():
         for channel in set(CHANNELS) - set(pair):
-            found, remedy = f"cell {index} without its {channel} image", "Unpack the split again."
-            raise DataError(folder / str(label), found, "two images a cell, protein and nucleus", remedy)
+            found, (file,) = f"cell {index} without its {channel} image", pair.values()
+            raise DataError(file.parent, found, "two images a cell, protein and nucleus", AGAIN)
     return pairs
 
 
@@ -82,14 +97,25 @@ def _read_cells(files, indices):
 
 def _read(file):
     """Read one image of 64 x 64 counts, of any type that holds them, as uint16."""
+    packed = "something unknown"
     try:
-        image = tifffile.imread(file)
+        with tifffile.TiffFile(file) as tiff:
+            page, series = tiff.pages[0], tiff.series
+            packed, kind = (getattr(part, "name", part) for part in (page.compression, page.photometric))
+            kind = kind if "PhotometricInterpretation" in page.tags else "MINISBLACK"
+            few = series[0].size == math.prod(CELL[1:])  # others are refused unread: damaged, they may be gigabytes
+            image = series[0].asarray().squeeze() if few else np.broadcast_to(np.uint16(0), series[0].shape)
     except Exception as error:  # tifffile raises many kinds for damaged files
-        found = f"a file that cannot be read ({error})"
-        raise DataError(file, found, "a TIFF image", "It is damaged: unpack the split again.") from error
-    if image.shape != CELL[1:]:
-        remedy = "Unpack the raw images, each channel to its own file."
-        raise DataError(file, f"an image of shape {image.shape}", "shape (64, 64): one channel of one cell", remedy)
+        if isinstance(error, ImportError) or re.search("imagecodecs|COMPRESSION", str(error)):
+            found, expected = f"an image packed by {packed} ({error})", "one without compression, or packed by DEFLATE"
+            raise DataError(
+                file, found, expected, "What reads most others comes by `pip install imagecodecs`."
+            ) from error
+        raise unreadable(file, f"a file that cannot be read ({error})", "a TIFF image") from error
+    if (len(series), image.shape, kind) != (1, CELL[1:], "MINISBLACK"):
+        found = f"{len(series)} image(s), the first of shape {image.shape} and kind {kind}"
+        expected = "one of shape (64, 64) and kind MINISBLACK (0 is black): one channel of one cell"
+        raise DataError(file, found, expected, "Unpack the raw images, each channel to its own file.")
     check_type(file, image.dtype, "an image")
     return as_uint16(file, image)
 
@@ -98,16 +124,18 @@ def _sidecar(file, count):
     """Read what `coos unpack` wrote beside the images of `count` cells; each key is None where nothing is there."""
     known = {"count": count}
     try:
-        if file.exists():
-            known = json.loads(file.read_text(encoding="utf-8"))
+        if os.path.lexists(file):
+            is_folder(file, "what `coos unpack` wrote", AGAIN)
+            known = json.loads(file.read_text(encoding="utf-8-sig"))  # as editors may write it
         total, source = known["count"], known.get("source")
         lists = {key: known.get(key) for key in ("plate", "well", "class_names")}
         # As objects: what is no text must not become one.
         lists = {key: None if values is None else np.array(values, object) for key, values in lists.items()}
+    except DataError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        found = f"a file that cannot be read ({error})"
-        raise DataError(file, found, "what `coos unpack` wrote", "Unpack the split again.") from error
+        raise unreadable(file, f"a file that cannot be read ({error})", "what `coos unpack` wrote") from error
     if total != count:
-        remedy = "Unpack the split again: some images are missing."
-        raise DataError(file.parent, f"{count} cells", f"{total}, as {file.name} says", remedy)
+        remedy = f"Some images are missing, or of another split. {AGAIN}"
+        raise DataError(file.parent, f"{count} cells", f"{total!r}, as {file.name} says", remedy)
     return {**lists, "source": source}

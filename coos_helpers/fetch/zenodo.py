@@ -1,13 +1,17 @@
 """Fetch the COOS-7 release from Zenodo, so that every byte on the disk is known to be right."""
 
 import json
+import re
 import shutil
 from contextlib import suppress
 from hashlib import file_digest
 from pathlib import Path
 
 from coos_helpers.fetch.http import DownloadError, fetch_bytes, fetch_file, length, say
+from coos_helpers.store.files import atomic
+from coos_helpers.store.lock import alone
 
+MD5 = re.compile("md5:[0-9a-f]{32}").fullmatch
 NOTICE = """\
 COOS-7 is under CC-BY-NC 4.0: share and adapt it with credit, not for commercial use. Cite:
   A. X. Lu, A. X. Lu, W. Schormann, M. Ghassemi, D. W. Andrews, A. M. Moses. The Cells Out of Sample (COOS) dataset
@@ -37,14 +41,14 @@ def download(folder, record=3386336, api="https://zenodo.org/api/records"):
     folder = Path(folder).expanduser()
     say(NOTICE)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = _read_record(f"{api}/{record}", folder / f"zenodo-{record}.json")
-        needed = [file for file in files if not _is_right(*file)]
-        to_come = sum(size - length(_part(path)) for path, _, size, _ in needed)
-        if to_come > (free := shutil.disk_usage(folder).free):
-            raise OSError(f"Make room in {folder}: {free / 1e9:.2f} GB free, {to_come / 1e9:.2f} GB to come.")
-        for file in needed:
-            _fetch(*file)
+        with alone(folder):
+            files = _read_record(f"{api}/{record}", folder / f"zenodo-{record}.json")
+            needed = [file for file in files if not _is_right(*file)]
+            to_come = sum(size - length(_part(path)) for path, _, size, _ in needed)
+            if to_come > (free := shutil.disk_usage(folder).free):
+                raise OSError(f"Make room in {folder}: {free / 1e9:.2f} GB free, {to_come / 1e9:.2f} GB to come.")
+            for file in needed:
+                _fetch(*file)
     except OSError as error:
         raise DownloadError(
             f"{str(error).rstrip('.')}. Run the same again later: it goes on from what has arrived. Or download by "
@@ -63,16 +67,16 @@ def _read_record(url, kept):
         say(f"{error} Checking against what was kept of it, {kept}.")
         body = kept.read_bytes()
     files = []
-    with suppress(ValueError, LookupError, TypeError, AttributeError):
+    with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         files = [
-            (kept.parent / Path(file["key"]).name, file["checksum"], int(file["size"]), file["links"]["self"])
+            (kept.parent / Path(file["key"]).name, MD5(file["checksum"])[0], int(file["size"]), file["links"]["self"])
             for file in json.loads(body)["files"]
             if file["key"].endswith(".hdf5")
         ]
-    if not files:
+    if not files or min(size for _, _, size, _ in files) < 1:
         raise DownloadError(f"{url} did not answer with a Zenodo record that has HDF5 files, but with {body[:60]!r}.")
-    with suppress(OSError):  # a folder that is complete may be read-only
-        kept.write_bytes(body)
+    with suppress(OSError), atomic(kept) as file:  # a folder that is complete may be read-only
+        file.write(body)
     return files
 
 
@@ -81,7 +85,8 @@ def _is_right(path, checksum, *_):
     found = _checksum(path) if path.exists() else None
     if found == checksum:
         say(f"{path} is here already, checksum right.")
-        _part(path).unlink(missing_ok=True)  # of no use any more, where the file came another way
+        if _part(path).exists():  # of no use any more, where the file came another way
+            _part(path).unlink()
     elif found:
         say(f"{path} has the checksum {found}, the record says {checksum}: it stays until the right one has come.")
     return found == checksum

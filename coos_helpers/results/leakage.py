@@ -1,6 +1,9 @@
 """How much of an estimate is leaked: one classifier, cross-validated with folds cut between cells, wells, plates."""
 
+from warnings import catch_warnings, filterwarnings
+
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
@@ -14,6 +17,9 @@ from coos_helpers.results.stored import column_of, keep, key_of, load_if_current
 SETTINGS = {"knn": (1, 3, 5, 11, 21, 51), "l1-lr": (0.001, 0.01, 0.1, 1.0)}
 
 RUNGS = ("cell", "well", "plate")
+
+#: Numbers in a table of features from which processes of their own pay for their start.
+LARGE = 200_000
 
 
 def n_folds(split):
@@ -48,25 +54,32 @@ def ladder(run, release, features, representation, classifier, seed=0, progress=
     wanted = [*(column_of(train.name, by) for by in cuts), *tests]
     if stored := load_if_current(run, representation, classifier, wanted, key, settings):
         return stored
-    said = []
-    with tqdm(total=n * len(cuts) + 1, desc=f"leakage, {classifier}", disable=not progress) as bar:
-        for rung, cut in cuts.items():
-            said.append((train, rung, np.zeros((len(settings), len(train)), np.int64)))
-            for inside, outside in cut:
-                learn, ask = features["train"][inside], features["train"][outside]
-                guessed = fit_predict_grid(classifier, settings, learn, train.labels[inside], [ask])
-                said[-1][-1][:, outside] = guessed[0]
-                bar.update()
-        asked = [features[name] for name in tests]
-        answered = fit_predict_grid(classifier, settings, features["train"], train.labels, asked)
-        said += [(test, "", answers) for test, answers in zip(tests.values(), answered, strict=True)]
-        bar.update()
+    learned, labels = features["train"], train.labels
+    folded = [(rung, inside, outside) for rung, cut in cuts.items() for inside, outside in cut]
+    tasks = [(learned[inside], labels[inside], [learned[outside]]) for _, inside, outside in folded]
+    tasks.append((learned, labels, [features[name] for name in tests]))
+    bar = {"desc": f"leakage, {classifier}", "total": len(tasks), "disable": not progress}
+    *guesses, answers = tqdm(_side_by_side(classifier, settings, tasks), **bar)
+    held_out = {rung: np.zeros((len(settings), len(train)), np.int64) for rung in cuts}
+    for (rung, _, outside), (guessed,) in zip(folded, guesses, strict=True):
+        held_out[rung][:, outside] = guessed
+    said = [(train, rung, guessed) for rung, guessed in held_out.items()]
+    said += [(test, "", answer) for test, answer in zip(tests.values(), answers, strict=True)]
     made = [{} for _ in settings]
     for cells, rung, answers in said:
         for setting, predicted, row in zip(settings, answers, made, strict=True):
             p = keep(run, cells, representation, classifier, predicted, None, seed, key, setting, rung)
             row[column_of(cells.name, rung)] = p
     return made
+
+
+def _side_by_side(classifier, settings, tasks):
+    """Go through `fit_predict_grid` of each task, large logistic regressions on all cores of this machine."""
+    # In processes, as threads would share liblinear's generator: the weights would be chance.
+    large = classifier == "l1-lr" and tasks[-1][0].size > LARGE
+    with parallel_config("loky", n_jobs=-1 if large else 1), catch_warnings():
+        filterwarnings("ignore", "A worker stopped")  # whose memory has grown: another takes its place
+        yield from Parallel(return_as="generator")(delayed(fit_predict_grid)(classifier, settings, *t) for t in tasks)
 
 
 def fit_predict_grid(classifier, settings, features, labels, asked):

@@ -17,7 +17,7 @@ def save_points(folder, representation, samples):
 def load_points(folder, representation):
     """Read the points of a representation: dict from split name to `shift.Sample`."""
     samples = {}
-    with open(folder / "points" / f"{representation}.npz", "rb") as raw, np.load(raw) as file:
+    with np.load(store.check_zip(folder / "points" / f"{representation}.npz")) as file:
         for name, values in file.items():
             split, _, part = name.rpartition("/")
             samples.setdefault(split, {})[part] = values.astype(np.float32) if part == "points" else values

@@ -81,7 +81,7 @@ def _read(folder):
     about, table, ladders, samples = {}, [], [], {}
     for path in _entered(folder):
         try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
+            entry = json.loads(store.unseal(path))
             about = entry["about"]
             table += [_row(folder, names) for names in entry["table"]]
             ladders += [[_row(folder, names) for names in ladder] for ladder in entry["ladders"]]

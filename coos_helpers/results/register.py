@@ -36,7 +36,7 @@ def enter(run, release, chapter, *, table, ladders=(), features=None, seed=0):
         "samples": list(features or {}),
     }
     with store.atomic(run.folder / "results" / f"{chapter}.json") as file:
-        file.write(json.dumps(entry, indent=1).encode())
+        file.write(store.seal(json.dumps(entry, indent=1)))
 
 
 def machine():

@@ -22,7 +22,7 @@ def path_in(folder, representation, classifier, column, setting=None):
 
 def load(path):
     """Read predictions and the key of what made them: `(Predictions, key)`."""
-    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+    with np.load(store.check_zip(path), allow_pickle=False) as file:
         meta = json.loads(str(file["meta"]))
         return together(meta["facts"], {name: file[name] for name in meta["arrays"]}), meta["made_by"]
 

@@ -1,14 +1,17 @@
 """Where made things lie: nothing is made twice, nothing stale is read, and what has its final name is whole."""
 
+import errno
 import os
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import numpy as np
-
 from coos_helpers.store.code import PACKAGE
-from coos_helpers.store.keys import code_key, key, split_key
+
+#: What a disk says that takes no more, and what to do.
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+ROOM = "Make room there, raise the limit on files (`ulimit -f unlimited`), or name a folder on another disk."
 
 
 def root():
@@ -19,52 +22,6 @@ def root():
     return (project if (project / "_config.yml").exists() else Path.cwd()) / "_build"
 
 
-def kept(make, split, **settings):
-    """Give what a representation makes of a split, made once and kept: `kept(texture.features, split)`.
-
-    Parameters
-    ----------
-    make : a representation's `features`, a function of a split that gives (N, d), or a dict from layer to (N, d).
-    split : a `Split`.
-    settings : keyword arguments of `make`: numbers, texts, arrays, weights, networks from `train`, and functions of
-        `coos_helpers`.
-
-    Returns
-    -------
-    What `make` gives: (N, d), or a mapping from layer to (N, d), each read from disk when it is asked for.
-
-    Raises
-    ------
-    TypeError : a setting or `make` itself is a function of your own, which the key cannot tell from another.
-    """
-    module = make.__module__.partition(".")[2]
-    if make.__module__.partition(".")[0] != PACKAGE.name:
-        raise TypeError(f"found {make.__name__} of {make.__module__}; expected a function of coos_helpers.")
-    made_by = key(split=split_key(split), settings=settings, make=make.__qualname__, code=code_key(module))
-    path = root() / "features" / module.rpartition(".")[2] / f"{made_by}.npz"
-    if (found := _read(path)) is None:
-        made = make(split, **settings)
-        with atomic(path) as file:
-            np.savez(file, **(made if isinstance(made, dict) else {"features": made}))
-        found = _read(path)
-    return found
-
-
-def _read(path):
-    """Read what is kept: an array, or a mapping whose arrays are read one by one; None where there is no whole file."""
-    try:
-        found = np.load(path, allow_pickle=False)
-        if list(found) != ["features"]:
-            return found
-        with found:
-            return found["features"]
-    except FileNotFoundError:
-        return None
-    except Exception:  # zip and numpy raise many kinds for damaged files
-        print(f"{path} is damaged and will be made again.")
-        return None
-
-
 @contextmanager
 def atomic(path):
     """Write a file so that it appears under its name only when it is whole: `with atomic(path) as file`."""
@@ -72,7 +29,7 @@ def atomic(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     part = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)
     try:
-        with part:
+        with naming(path), part:
             yield part
         mask = os.umask(0)  # it can only be read by setting it
         os.umask(mask)
@@ -81,3 +38,25 @@ def atomic(path):
     except BaseException:
         os.unlink(part.name)
         raise
+
+
+@contextmanager
+def naming(path):
+    """Let a disk that takes no more be reported with the file's name, which Python leaves out of what it writes."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.strerror in FULL:
+            error.filename = str(path)
+        raise
+
+
+def check_zip(path):
+    """Give the path of an archive, such as an .npz or a checkpoint, if each member has its checksum; else a ValueError.
+
+    Numpy compares the checksums only of what it reads to the end, and torch none.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if archive.testzip():
+            raise ValueError("the checksum of a part does not fit")
+    return path

@@ -1,13 +1,17 @@
 """Keys that are the content of what made a thing: data, settings and code, condensed into 16 hexadecimal digits."""
 
 import json
-from functools import cache
+import os
+import time
+from contextlib import suppress
 from hashlib import blake2b, file_digest
-from pathlib import Path
 
 import numpy as np
 
 from coos_helpers.store.code import PACKAGE, code_of
+from coos_helpers.store.files import atomic, root
+
+TICK = 2_000_000_000  # ns, as long as the tick of any file system's clock
 
 
 def key(**parts):
@@ -17,18 +21,26 @@ def key(**parts):
 
 
 def split_key(split):
-    """Condense a split's content into a key: the bytes of its file, or names, sizes and times of its TIFF images.
+    """Condense a split's content into a key: every byte of the files that are read; the images of a split in memory.
 
-    Of a split in memory, the images themselves.
+    That takes about a second a GB, so the key is noted in the store, beside all that the file system says of the files.
+    There, the time of the last change (ctime) cannot be set back. It is trusted only where it is seconds old, as a
+    second change within one tick of the clock does not show, and not on Windows, where it is another time.
     """
-    if split.path is None:
+    if not split.files:
         return key(images=np.asarray(split.images))
-    path = Path(split.path)
-    if path.is_dir():
-        stats = ((file.relative_to(path).as_posix(), file.stat()) for file in sorted(path.rglob("*.*")))
-        return key(files=[(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
-    stat = path.stat()
-    return _file_key(path, stat.st_size, stat.st_mtime_ns)
+    state = _state(split.files)
+    note = root() / "keys" / key(files=state)
+    settled = os.name == "posix" and max(state)[0] < time.time_ns() - TICK
+    if settled:
+        with suppress(OSError, ValueError):  # none there, or damaged
+            return unseal(note)
+    names = [file.relative_to(split.path).as_posix() if split.path.is_dir() else "" for file in split.files]
+    found = key(files=list(zip(names, map(_digest, split.files), strict=True)))
+    if settled and _state(split.files) == state:
+        with suppress(OSError), atomic(note) as file:  # a store that cannot be written to can still be read
+            file.write(seal(found))
+    return found
 
 
 def code_key(*modules):
@@ -36,9 +48,27 @@ def code_key(*modules):
     return key(code=code_of(*modules))
 
 
-@cache
-def _file_key(path, size, modified):
-    with open(path, "rb") as file:
+def seal(text):
+    """Give a text the checksum that `unseal` asks for: bytes to write to a file."""
+    return f"{text} {key(text=text)}".encode()
+
+
+def unseal(path):
+    """Read a text that `seal` wrote; ValueError where it has changed since."""
+    text, _, checksum = path.read_text(encoding="utf-8").rpartition(" ")
+    if checksum != key(text=text):
+        raise ValueError(f"the checksum of {path.name} does not fit")
+    return text
+
+
+def _state(files):
+    """List what the file system says of files."""
+    stats = ((str(file), os.stat(file)) for file in files)
+    return [(s.st_ctime_ns, s.st_mtime_ns, s.st_size, s.st_ino, name) for name, s in stats]
+
+
+def _digest(path):
+    with open(path, "rb", buffering=0) as file:
         return file_digest(file, lambda: blake2b(digest_size=8)).hexdigest()
 
 

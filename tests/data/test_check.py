@@ -1,8 +1,11 @@
 """What must hold of `check_release`: everything odd in a release is named, and nothing that is not odd."""
 
 import h5py
+import numpy as np
 import pytest
 from conftest import FILES, cells, places, write_release, write_split
+from hostile import CLASSES, SOURCES
+from on_disk import write_tiffs
 
 from coos_helpers.data import DataError, Split
 from coos_helpers.data.check import check_release
@@ -74,6 +77,47 @@ def test_the_text_says_what_is_in_the_release_and_in_one_line_what_was_passed_ov
     write_split(folder / "latest1.hdf5")
     (folder / "test 3").mkdir()
     assert check(folder).text() == f"{text}\n\n  ignored  latest1.hdf5, test 3"
+
+
+def test_what_has_the_name_of_a_split_and_is_not_read_is_a_warning(tmp_path):
+    write_release(tmp_path)
+    odd = ["COOS7_v1.1_test2.hdf5.part", "COOS7_v1.1_test2.zip", "test 3"]
+    for name in odd[:2]:
+        (tmp_path / name).write_bytes(b"PK")
+    (tmp_path / odd[2]).mkdir()
+    warnings = check(tmp_path).warnings
+    assert [warning.partition(": not read, ")[0] for warning in warnings] == odd
+    assert "Unpack, complete or move it" in warnings[0]
+
+
+BESIDE = {
+    "images": lambda folder: write_tiffs(folder, cells(2), [2024, 2024]),
+    "half a cell": lambda folder: (folder / "2024").mkdir() or (folder / "2024" / "COOSv1cell_1_nucleus.tif").touch(),
+    "a split": lambda folder: write_tiffs(folder / "2024", cells(2), [0, 1]),
+    "a release": lambda folder: write_release(folder / "2024"),
+    "no image": lambda folder: (folder / "2024" / "cells.json").mkdir(parents=True),
+    "cells.json beside": lambda folder: (folder / "cells.json").write_text("{}"),
+    "link": lambda folder: (folder / "2024").symlink_to("nowhere"),
+    "named as a split": lambda folder: write_tiffs(folder / "training data", cells(2), [0, 1]).rename(folder / "2024"),
+}
+
+
+@pytest.mark.parametrize("make", BESIDE.values(), ids=BESIDE)
+@pytest.mark.parametrize("name", ["cells", "train"])
+def test_a_folder_beside_the_splits_does_not_make_the_release_a_split(tmp_path, name, make):
+    write_release(tmp_path / name)
+    make(tmp_path / name)
+    report = check(tmp_path / name)
+    assert list(report.splits) == list(FILES) and report.warnings == []
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
+def test_the_text_does_nothing_to_a_terminal_whatever_a_file_says(tmp_path, source):
+    attrs = {"source": np.bytes_(source.encode("utf-8", "surrogateescape")), "class_names": np.array(CLASSES, object)}
+    write_split(tmp_path / "test1\x1b[2J\udce9.hdf5", attrs=attrs)
+    lines = check(write_release(tmp_path, ("train",), attrs=attrs)).text().splitlines()
+    assert len(lines) == 8 and all(line.isprintable() for line in lines if "\u202e" not in line)
+    assert "".join(lines).encode() and r"test1\x1b[2J\udce9.hdf5" in lines[-2] and r"a\x1b[2J\nb\r" in lines[2]
 
 
 @pytest.mark.parametrize("known, said", [((), "no plates, no wells"), (("plate",), "2 plates, no wells"),

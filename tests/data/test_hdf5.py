@@ -1,7 +1,15 @@
 """What must hold of HDF5 files: every cell is read as h5py reads it, and what is not whole in the file is refused."""
 
+import fcntl
+import gzip
+import io
+import os
 import re
+import subprocess
+import sys
+import tarfile
 import tracemalloc
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -72,14 +80,20 @@ def unwritten(written=0, shape=(N, 2, 64, 64), dtype="u2", **options):
 
 # What the file is given instead of sound values (a function makes it by hand), and words of what must be found.
 BEYOND_MEMORY = unwritten(shape=(2**44, 2, 64, 64), chunks=(1, 2, 64, 64))
-LINKS = (h5py.SoftLink("/nowhere"), h5py.ExternalLink("nowhere.h5", "/data"))
+LINKS = {
+    "/nowhere": h5py.SoftLink("/nowhere"),
+    "nowhere.h5/data": h5py.ExternalLink("nowhere.h5", "/data"),
+    "./data": h5py.ExternalLink(".", "/data"),  # a folder
+}
 BAD_KEYS = [
     ({"data": None}, "the keys labels, without `data`"),
     ({"labels": None}, "the keys data, without `labels`"),
     ({"data": None, "labels": None}, "the keys none, without `data`"),
     ({"data": cells(0), "labels": np.zeros(0, int)}, "no cells"),
     *[({key: group}, f"a group called `{key}`") for key in KEYS],
-    *[({key: link}, f"a link called `{key}`") for key in KEYS for link in LINKS],
+    *[({key: np.dtype("u2")}, f"a datatype called `{key}`") for key in KEYS],
+    *[({key: link}, f"a link called `{key}` to {to}, which") for key in KEYS for to, link in LINKS.items()],
+    ({"data": h5py.SoftLink("/data")}, "a link called `data` to /data, which leads to no values"),
     ({"data": BEYOND_MEMORY, "labels": unwritten(shape=(2**44,), chunks=(1,))}, "`data` with 0 of its 17592186044416"),
     # What HDF5 reads as zeros, since it was never written
     ({"data": unwritten()}, "`data` with 0 of its 229376 bytes written"),
@@ -95,6 +109,17 @@ BAD_KEYS = [
 def test_a_file_that_lacks_a_part_is_refused(tmp_path, keys, found):
     path = write_split(tmp_path / "COOS7_v1.1_training.hdf5", **keys)
     assert re.search(found, refusal(path)["found"])
+
+
+@pytest.mark.parametrize("key", ["labels", "plate", "well"])
+@pytest.mark.parametrize("shape", [(2**28,), (N, 2**24)], ids=str)
+def test_a_damaged_shape_takes_no_memory(tmp_path, key, shape):
+    huge = unwritten(shape=shape, dtype="i8", chunks=(8, 1024)[-len(shape) :], fillvalue=1)
+    path = write_split(tmp_path / "train.h5", N, **{key: huge})
+    tracemalloc.start()
+    found, most = refusal(path)["found"], tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(shape) in found and most < 50e6
 
 
 def test_what_is_missing_may_have_a_value_that_the_file_names(tmp_path):
@@ -125,16 +150,124 @@ def test_values_that_lie_in_other_files_are_refused_with_the_way_to_copy_them(tm
     assert "write its values into a file of their own" in parts["remedy"]
 
 
-NO_HDF5 = [b"", b"data,labels\n1,2\n", bytes(4096), b"<!DOCTYPE html>404" * 99, b"\x89HDF\r\n\x1a\n"]
+def archive(kind, write):
+    stream = io.BytesIO()
+    with kind(stream) as file:
+        write(file)
+    return stream.getvalue()
 
 
-@pytest.mark.parametrize("content", NO_HDF5, ids=["empty", "text", "zeros", "page of an error", "only the signature"])
-def test_a_file_that_is_no_hdf5_file_is_refused(tmp_path, content):
+ZIP = archive(lambda stream: zipfile.ZipFile(stream, "w"), lambda file: file.writestr("test1.hdf5", "x"))
+TAR = archive(lambda stream: tarfile.open(fileobj=stream, mode="w"), lambda file: file.addfile(tarfile.TarInfo("a")))
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+
+# What a file with the name of an HDF5 file holds instead; words of what must be found, and of what to do.
+NO_HDF5 = {
+    "empty": (b"", "an empty file", "again"),
+    "text": (b"data,labels\n1,2\n", "a file that begins with b'data,labels", "another kind"),
+    "zeros": (bytes(4096), "a file that begins with b'\\x00", "another kind"),
+    "numpy": (b"\x93NUMPY\1\0" + bytes(200), "a file that begins with b'\\x93NUMPY", "another kind"),
+    "log-in page": (b"\r\n<!DOCTYPE html>Log in" * 99, "a page of the web", "log in"),
+    "page of an error": (b"<?xml version='1.0'?><Error/>", "a page of the web", "what went wrong"),
+    "git lfs": (LFS, "a pointer of Git LFS", "git lfs pull"),
+    "gzip": (gzip.compress(b"x" * 999), "an archive", "Unpack"),
+    "zip": (ZIP, "an archive", "Unpack"),
+    "tar": (TAR, "an archive", "Unpack"),
+    "netCDF 3": (b"CDF\1" + bytes(999), "netCDF 3", "Convert"),
+    "HDF4": (b"\x0e\3\x13\1" + bytes(999), "HDF4", "Convert"),
+    "MATLAB": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(999), "MATLAB", "Convert"),
+    "only the signature": (b"\x89HDF\r\n\x1a\n", "a file that cannot be read", "cut short"),
+}
+
+
+@pytest.mark.parametrize("content, found, remedy", NO_HDF5.values(), ids=NO_HDF5)
+def test_a_file_that_is_no_hdf5_file_is_refused_as_what_it_is(tmp_path, content, found, remedy):
     path = tmp_path / "COOS7_v1.1_test1.hdf5"
     path.write_bytes(content)
-    assert "a file that cannot be read" in refusal(path)["found"]
+    parts = refusal(path)
+    assert found in parts["found"] and remedy in parts["remedy"]
     with pytest.raises(DataError, match="test1.hdf5"):
         open_release(tmp_path)
+
+
+@pytest.mark.parametrize("number, words", [(37, "No locks available"), (95, "Not supported"), (38, "Not implemented")])
+def test_a_file_system_without_locks_is_read_without_one(tmp_path, monkeypatch, number, words):
+    opened, path = h5py.File, write_split(tmp_path / "train.h5", **places(N))
+
+    def no_locks(name, mode="r", locking=None):
+        if locking is not False:
+            raise OSError(number, f"Unable to synchronously open file (unable to lock file, errno = {number}, {words})")
+        return opened(name, mode, locking=locking)
+
+    monkeypatch.setattr(h5py, "File", no_locks)
+    np.testing.assert_array_equal(read(path).images[:], cells(N))
+    monkeypatch.setattr(h5py, "File", lambda *_, **__: no_locks(path))  # and HDF5_USE_FILE_LOCKING=TRUE is set
+    assert "HDF5_USE_FILE_LOCKING=FALSE" in refusal(path)["remedy"]
+
+
+def test_a_file_that_another_program_is_writing_is_not_called_damaged(tmp_path):
+    path = write_split(tmp_path / "train.h5")
+    with open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(DataError, match="Another program is writing it: wait.*HDF5_USE_FILE_LOCKING=FALSE"):
+            open_split(path)
+    read(path)
+
+
+CAUSES = [
+    (PermissionError(13, "Permission denied"), "Check its permissions"),
+    (OSError(5, "Input/output error"), "A disk or network drive fails"),
+    (OSError(116, "Stale file handle"), "A disk or network drive fails"),
+    (MemoryError("Unable to allocate 16.2 GiB for an array"), "Read fewer cells"),
+    (MemoryError(), "Read fewer cells"),
+    (KeyError("truncated"), "It is damaged or cut short"),
+]
+
+
+@pytest.mark.parametrize("error, remedy", CAUSES, ids=lambda part: repr(part))
+@pytest.mark.parametrize("where", ["h5py.File", "coos_helpers.data.hdf5._read_sorted"])
+def test_what_is_said_to_do_goes_with_what_went_wrong(tmp_path, monkeypatch, where, error, remedy):
+    path = write_split(tmp_path / "train.h5")
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(where, fail)
+    assert remedy in refusal(path)["remedy"]
+
+
+def packed(file, key):
+    """Write values packed by a filter that nobody has."""
+    values = {"data": cells(N), "labels": np.arange(N) % 7, **places(N)}[key]
+    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    how.set_chunk(values.shape)
+    how.set_filter(299, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+    kind, space = h5py.h5t.py_create(values.dtype), h5py.h5s.create_simple(values.shape)
+    h5py.h5d.create(file.id, key.encode(), kind, space, how).write_direct_chunk((0,) * values.ndim, values.tobytes())
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_filter_that_is_not_here_is_named_with_two_ways_out(tmp_path, key):
+    parts = refusal(write_split(tmp_path / "train.h5", **{key: packed}))
+    assert parts["found"] == f"`{key}` packed by a filter (299), which is not here"
+    assert "pip install hdf5plugin" in parts["remedy"] and "h5repack -f GZIP=4 train.h5 new.h5" in parts["remedy"]
+
+
+@pytest.mark.parametrize("option, name", [("lzf", "lzf"), ("gzip", "deflate")])
+def test_the_filters_name_is_the_files_and_whoever_has_it_reads(tmp_path, monkeypatch, option, name):
+    path = write_split(tmp_path / "train.h5", data=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("data", data=cells(N), compression=option, shuffle=True)
+    read(path)
+    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: code == h5py.h5z.FILTER_SHUFFLE)
+    assert f"`data` packed by {name} (" in refusal(path)["found"]
+
+
+def test_hdf5plugin_is_loaded_where_it_is(tmp_path):
+    (tmp_path / "hdf5plugin.py").write_text("print('loaded')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", "import coos_helpers.data.hdf5"]
+    assert subprocess.check_output(command, env=environment, text=True) == "loaded\n"
 
 
 @pytest.fixture(params=["contiguous", "gzip"])

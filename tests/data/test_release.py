@@ -1,7 +1,11 @@
 """What must hold of a release: opened whatever form it lies in, in the paper's order, or refused in one message."""
 
+import os
 import pickle
+import socket
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from conftest import FILES, cells, places, write_release, write_split
@@ -43,6 +47,12 @@ def test_real_cells_of_five_classes_open_without_a_fourth_test_set(real_cells):
     ("COOS7_v1.1_test4.hdf5", {"source": "yeast, 2026"}, "test4", "yeast, 2026"),
     ("train.h5", {"source": np.bytes_("yeast, 2026")}, "train", "yeast, 2026"),
     ("train.h5", {"source": np.array([1, 2])}, "train", "[1 2]"),
+    ("train.h5", {"source": np.array(["yeast, 2026"], object)}, "train", "yeast, 2026"),  # as MATLAB writes it
+    *[("a.h5", {"source": empty}, "a", "a.h5 (the file names no source)")
+      for empty in (h5py.Empty("S1"), h5py.Empty("f8"), np.array([]), b"", " \n", np.array(["\t"], object))],
+    ("train.h5", {"source": " two\r\nlines,\ta tab "}, "train", "two lines, a tab"),
+    ("train.h5", {"source": "a\x1b[2J\x07b\u202ec"}, "train", r"a\x1b[2J\x07b\u202ec"),
+    ("tr\x1bain.h5", {}, "tr\x1bain", r"tr\x1bain.h5 (the file names no source)"),
 ])  # fmt: skip
 def test_a_split_names_itself_and_where_its_cells_come_from(tmp_path, file, attrs, name, source):
     split = open_split(write_split(tmp_path / file, attrs=attrs))
@@ -87,12 +97,47 @@ def test_what_is_no_release_is_refused(tmp_path):
         open_release(write_split(tmp_path / "train.h5"))
 
 
+def pipe(path):
+    os.mkfifo(path)
+
+
+def listening(path):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [pipe, listening, device])
+@pytest.mark.parametrize("name", [FILES["test1"], "test1", "5/COOSv1cell_5_protein.tif", "cells.json"])
+def test_what_is_neither_file_nor_folder_is_refused_and_never_opened(tmp_path, monkeypatch, make, name):
+    """Who opens a named pipe waits for ever, and a device may never end."""
+    monkeypatch.chdir(tmp_path)  # as the name of a socket must be short
+    path = Path(name)
+    if not name.lower().startswith(("coos7", "test")):
+        write_tiffs(tmp_path, cells(2), [5, 5], first=5)
+        path.unlink(missing_ok=True)
+    make(path)
+    split = path if path.parts[0].lower().startswith(("coos7", "test")) else tmp_path
+    assert refusal(split, named=path.name)["found"] == "a named pipe, a socket or a device"
+
+
+@pytest.mark.parametrize("name", [FILES["test3"], "test3"])
+def test_a_link_to_a_split_that_leads_nowhere_is_refused_and_not_passed_over(tmp_path, name):
+    write_release(tmp_path, ("train", "test1"))
+    (tmp_path / name).symlink_to("/no/such/disk")
+    with pytest.raises(DataError, match="test3.*: found a link that leads nowhere"):
+        open_release(tmp_path)
+
+
 def test_a_permission_that_is_denied_anywhere_is_said_in_plain_words(tmp_path, monkeypatch):
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
     path, folder = write_split(tmp_path / "train.h5"), write_tiffs(tmp_path / "test1", cells(2), [0, 1])
-    for name, asked in (("h5py.File", path), ("pathlib.Path.iterdir", folder), ("pathlib.Path.is_dir", path)):
+    for name, asked in (("h5py.File", path), ("pathlib.Path.iterdir", folder), ("pathlib.Path.stat", path)):
         with monkeypatch.context() as patch:
             patch.setattr(name, denied)
             assert "Permission denied" in refusal(asked)["found"]

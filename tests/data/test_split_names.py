@@ -41,6 +41,18 @@ def test_what_only_looks_like_a_split_is_passed_over_and_named(tmp_path):
     assert find_splits(tmp_path)[1] == ["latest1.hdf5", "mean image.h5", "test 3", "training"]
 
 
+@pytest.mark.parametrize("ending", [
+    ".part", ".crdownload", ".tmp", ".aria2", "~", " (1)", ".zip", ".gz", ".tar", ".7z", ".bak"
+])  # fmt: skip
+def test_half_a_download_and_an_archive_of_a_split_are_named(tmp_path, ending):
+    write_release(tmp_path, ("train", "test1"))
+    names = [f"{FILES['test2']}{ending}", f"COOS7_v1.1_test3{ending}"]
+    for name in (*names, f"mean image{ending}", f".{names[0]}", "README_test2.md", "COOS7_test2.hdf5.md5"):
+        (tmp_path / name).write_bytes(b"x")
+    assert find_splits(tmp_path)[1] == sorted(names)
+    assert list(open_release(tmp_path)) == ["train", "test1"]
+
+
 def test_a_folder_without_images_is_no_split_of_a_release_unless_unpack_began_it(tmp_path):
     folder = tmp_path / "training"
     (folder / "0").mkdir(parents=True)

@@ -7,6 +7,7 @@ from conftest import cells, places, write_split
 from on_disk import N, refusal
 
 from coos_helpers.data import open_split
+from coos_helpers.published import CLASS_NAMES
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", ">i2", "u4", "i8", "u8", "f2", "f4", ">f8"])
@@ -36,6 +37,18 @@ def test_class_names_come_from_the_file(tmp_path, form):
     names = ["bud neck", "cytosol", "ER"]
     path = write_split(tmp_path / "train.h5", 3, labels=[2, 1, 0], attrs={"class_names": form(names)})
     assert open_split(path).class_names == tuple(names)
+
+
+def test_an_empty_attribute_names_no_classes(tmp_path):
+    path = write_split(tmp_path / "train.h5", 7, attrs={"class_names": h5py.Empty("S3")})
+    assert open_split(path).class_names == CLASS_NAMES
+
+
+def test_control_characters_in_names_are_written_out_and_the_names_stay_apart(tmp_path):
+    names = np.array(["A\n", "A\r", "A", "\x1b[2J", "\x9b2J", "α\u200d-tubulin", "\u2028x"], object)
+    split = open_split(write_split(tmp_path / "train.h5", 7, plate=names, attrs={"class_names": names}))
+    assert split.class_names == tuple(split.plate)
+    assert split.class_names == (r"A\n", r"A\r", "A", r"\x1b[2J", r"\x9b2J", "α\u200d-tubulin", r"\u2028x")
 
 
 def references(file, key):
@@ -75,10 +88,11 @@ BAD = {
         *[pixel(65536 + 7, "u4"), pixel(2**64 - 1, "u8")],
     ],
     "labels": [
-        (EMPTY, "14 images beside labels of shape None"),
-        (3, "14 images beside labels of shape ()"),
-        *[(np.zeros(count, int), f"14 images beside labels of shape ({count},)") for count in (0, N - 1, N + 1)],
-        *[(np.zeros((N, k), int), f"labels of shape (14, {k})") for k in (1, 7)],
+        (EMPTY, "`labels` of shape None beside 14 cells"),
+        (3, "`labels` of shape () beside 14 cells"),
+        *[(np.zeros(count, int), f"`labels` of shape ({count},) beside 14 cells") for count in (0, N - 1, N + 1)],
+        *[(np.zeros((N, k), int), f"`labels` of shape (14, {k})") for k in (1, 7)],
+        (references, "`labels` of references"),
         (np.arange(N) % 7 + 1, "label 7 at cell 6 (and 1 more such cells)"),
         *[label(value, "i8") for value in (-1, 7)],
         *[label(value, "f8") for value in (1e300, np.nan, np.inf, 0.5)],
@@ -94,10 +108,11 @@ BAD = {
         (np.array(["P1"] * 13 + [""], "S"), "the plate '' at cell 13"),
         (np.array(["  "] + ["A1"] * 13, object), "the plate '  ' at cell 0"),
         (np.array(["A1", "NaN"] * 7, object), "the plate 'NaN' at cell 1"),
+        (np.array(["A1", "A" * 101] * 7, object), "the plate 'AAA"),
         (np.full(N, np.nan), "`plate` of type float64"),
         *[(np.zeros(N, dtype), f"`plate` of type {dtype}") for dtype in ("bool", "complex128", "|V3")],
         (np.zeros(N, COMPOUND), "`plate` of type [('row'"),
-        (references, "`plate` of type object"),
+        (references, "`plate` of references"),
     ],
 }
 BAD["well"] = [(values, found.replace("plate", "well")) for values, found in BAD["plate"]]
@@ -112,16 +127,54 @@ def test_a_file_with_wrong_values_is_refused(tmp_path, key, values, found):
     assert found in refusal(path)["found"]
 
 
-@pytest.mark.parametrize("axes, back", [((0, 2, 3, 1), (0, 3, 1, 2)), ((1, 0, 2, 3), (1, 0, 2, 3))])
+@pytest.mark.parametrize(
+    "axes, back", [((0, 2, 3, 1), (0, 3, 1, 2)), ((1, 0, 2, 3), (1, 0, 2, 3)), ((3, 2, 1, 0), (3, 2, 1, 0))]
+)
 def test_the_remedy_for_a_wrong_axis_order_puts_it_right(tmp_path, axes, back):
     path = write_split(tmp_path / "train.h5", N, data=cells(N).transpose(axes))
     assert f"data.transpose{back}" in refusal(path)["remedy"]
     np.testing.assert_array_equal(cells(N).transpose(axes).transpose(back), cells(N))
 
 
+LABELS = np.arange(N) % 7
+TEXTS = np.array([["A1"]] * N, "S")
+
+# What is stored, and what the message says to store instead.
+INSTEAD = [
+    *[("labels", values, "labels.ravel()", np.ravel) for values in (LABELS[None], LABELS[:, None] * 1.0)],
+    *[("plate", values, "plate.ravel()", np.ravel) for values in (TEXTS, TEXTS.T, np.arange(N)[None])],
+    *[("well", values, "well.ravel()", np.ravel) for values in (TEXTS, TEXTS.T, np.arange(N)[:, None])],
+    ("labels", np.eye(7)[LABELS], "labels.argmax(1)", lambda values: values.argmax(1)),
+    ("labels", np.eye(7)[LABELS].T, "labels.argmax(0)", lambda values: values.argmax(0)),
+]
+
+
+@pytest.mark.parametrize("key, values, remedy, mended", INSTEAD)
+def test_the_remedy_for_a_wrong_shape_puts_it_right(tmp_path, key, values, remedy, mended):
+    parts = refusal(write_split(tmp_path / "train.h5", **{key: values}))
+    assert parts["found"] == f"`{key}` of shape {values.shape} beside 14 cells" and remedy in parts["remedy"]
+    split = open_split(write_split(tmp_path / "train.h5", **{key: mended(values)}))
+    if key == "labels":
+        assert split.labels.tolist() == LABELS.tolist()
+
+
+@pytest.mark.parametrize("attr", ["class_names", "source"])
+def test_an_empty_attribute_counts_as_none(tmp_path, attr):
+    path = write_split(tmp_path / "train.h5", attrs={attr: h5py.Empty("S3")})
+    split = open_split(path)
+    assert (split.class_names, split.source) == (CLASS_NAMES, "train.h5 (the file names no source)")
+
+
+def test_class_names_may_be_a_data_set(tmp_path):
+    """As the other parts are: passed over, the cells would get the names of COOS-7's classes."""
+    names = [f"class {label}" for label in range(7)]
+    path = write_split(tmp_path / "train.h5", class_names=np.array(names, "S"))
+    assert open_split(path).class_names == tuple(names)
+
+
 NAMES = [
     ([], "class_names []"),
-    (h5py.Empty("S3"), "class_names Empty"),
+    (["a", "b", "c", "d", "e", "f", "g" * 101], "class_names ['a'"),
     (["a", "b", "c", "d", "e", "f", "a"], "class_names ['a'"),
     (["a", "b", "c", "d", "e", "f", " "], "'f', ' ']"),
     (["a", "b", "c", "d", "e", "f"], "label 6 at cell 6 (and 1 more such cells)"),

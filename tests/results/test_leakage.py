@@ -156,6 +156,16 @@ def test_a_small_training_set_has_fewer_settings_and_a_class_with_a_single_cell_
     assert ladder({"train": split([*np.arange(15) % 2, 2])}, features) == []
 
 
+def test_processes_say_what_one_core_says(made_up, monkeypatch):
+    release, features = made_up
+    alone = ladder(release, features, "l1-lr")
+    monkeypatch.setattr(leakage, "LARGE", 0)
+    for one, other in zip(alone, ladder(release, features, "l1-lr", representation="other"), strict=True):
+        assert list(one) == list(other)
+        for column, predictions in one.items():
+            np.testing.assert_array_equal(predictions.predicted, other[column].predicted)
+
+
 # Made once
 
 

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 from conftest import write_release
-from made_results import DAMAGES, assert_same, features_of, kept_ladder, kept_row, named
+from made_results import DAMAGES, assert_same, features_of, kept_ladder, kept_row, named, with_content
 
-from coos_helpers import classifiers, results, runs
+from coos_helpers import classifiers, results, runs, store
 from coos_helpers.data import open_release
 from coos_helpers.representations import rescale
 from coos_helpers.results import Representation, leakage, read
@@ -101,12 +101,12 @@ def test_where_nothing_was_entered_one_message_says_what_to_run_and_nothing_is_s
 
 
 def edited(change):
-    """Damage that leaves valid JSON behind."""
+    """Another entry, with a checksum that fits."""
 
     def damage(path):
-        entry = json.loads(path.read_text())
+        entry = json.loads(store.unseal(path))
         change(entry)
-        path.write_text(json.dumps(entry))
+        path.write_bytes(store.seal(json.dumps(entry)))
 
     return damage
 
@@ -114,6 +114,8 @@ def edited(change):
 ENTRIES = {what: damage for what, damage in DAMAGES.items() if what in ("empty", "text", "header only", "half")}
 ENTRIES |= {
     "no text": lambda path: path.write_bytes(b"\xff" + path.read_bytes()),
+    "another seed": with_content(lambda content, _: content.replace(b'"seed": 0', b'"seed": 1')),
+    "another date": with_content(lambda content, _: content.replace(b'"made": "20', b'"made": "30')),
     "null": lambda path: path.write_text("null"),
     "a list": lambda path: path.write_text("[]"),
     "an empty object": lambda path: path.write_text("{}"),
