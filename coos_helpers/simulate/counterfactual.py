@@ -9,6 +9,7 @@ TECHNICAL = tuple(factor.name for factor in FACTORS if factor.kind == "technical
 #: What a technical factor may be. The scene ends 14 um from its middle, and a picture must not reach beyond.
 LIMITS = {factor.name: (0.0, 1e5 * factor.centre) for factor in FACTORS if factor.kind == "technical"}
 LIMITS |= {"pixel": (0.01, 0.375), "chromatic_x": (-2.0, 2.0), "chromatic_y": (-2.0, 2.0), "focus": (-20.0, 20.0)}
+LIMITS |= {"psf": (0.0, 180.0)}  # wider ones take minutes to draw
 
 
 def specimens(split, cells, seed=0, shift=None):
