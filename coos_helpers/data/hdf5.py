@@ -119,7 +119,7 @@ def _dataset(path, file, key):
 
 
 def _values(dataset, count):
-    """Read a data set; one of more values than there can be is not read, as it may be gigabytes: its shape is refused."""
+    """Read a data set; one of more values than there can be is left unread, maybe gigabytes: its shape is refused."""
     many = (dataset.size or 0) > max(count, 1000)
     return np.broadcast_to(np.empty((), dataset.dtype), dataset.shape) if many else dataset[()]
 
