@@ -70,8 +70,8 @@ def main(share=1.0, draws=100):
     first, second = np.array(halving["predicted"]), np.array(random["predicted"])
     errors = [100 * metrics.balanced_error(truth, predicted) for predicted in (first, second)]
     low, high = (100 * end for end in metrics.difference_interval(truth, first, second, wells))
-    note = f"ran once, core seconds by cores; error on {TEST} {errors[0]:.2f} %, of the random search's {errors[1]:.2f} %; "
-    note += f"difference {low:+.2f} to {high:+.2f} (95 %, paired over wells)"
+    note = f"ran once, core seconds by cores; error on {TEST} {errors[0]:.2f} %, of the random search's {errors[1]:.2f}"
+    note += f" %; difference {low:+.2f} to {high:+.2f} (95 %, paired over wells)"
     where = f"{draws} draws on {FOLDS} folds of {at}"
     bar = "as good", low <= 0, note
     lines.append(common.line("Forest, halving", where, "random search", halving["seconds"], ratios, *bar))

@@ -172,7 +172,7 @@ def finish(made, key, caption):
             said += [f"in {cell.id}: {o.text.strip()}" for o in cell.outputs if o.get("name") == "stderr"]
         figure = cell.metadata.get("mystnb", {}).get("figure")
         if figure:
-            figure["caption"] = f"{figure['caption'].strip()} {caption}"
+            figure["caption"] = f"{figure['caption'].strip()} {pages.literal(caption)}"
     return "\n".join(said)
 
 

@@ -41,10 +41,17 @@ def paper_and_ours(foreign=None):
     return {"together.md": written[0].encode(), "each.md": "\n\n".join(written[1:]).encode()}
 
 
+def literal(text):
+    """Write text from a file, such as what it says of its source, so that MyST finds no markup or address in it."""
+    return re.sub(r"([\\`*_{}\[\]<>$&|~]|(?<=\S)[.:@](?=\S))", r"\\\1", " ".join(text.split()))
+
+
 def html(frame, title, name):
     """Write a data frame as a table of a page."""
-    styled = frame.style.set_uuid(name).hide(axis="index").format(precision=1, na_rep="–").set_caption(title)
+    styled = frame.style.set_uuid(name).hide(axis="index").format(precision=1, na_rep="–", escape="html")
+    styled = styled.format_index(escape="html", axis="columns").set_caption(escape(title))
     text = re.sub(r"<style.*?</style>\s*", "", styled.set_table_attributes('class="table"').to_html(), flags=re.S)
+    text = re.sub(r"\n\s*\n", "\n", text)  # for MyST, an empty line ends it
     label = escape(title.split(":")[0])
     return f'<div class="wide-table" tabindex="0" role="region" aria-label="{label}">\n{text}</div>\n'
 
@@ -58,7 +65,7 @@ def run_times():
         made = nbformat.read(path, as_version=4)
         if run := made.metadata.get("run"):
             about = f"{run['data']}, {run['profile']}: {run['machine']}, {run['made']}"
-            rows.setdefault(path.stem, {})[about.replace("|", "/")] = f"{run['seconds']:.0f} s"
+            rows.setdefault(path.stem, {})[literal(about)] = f"{run['seconds']:.0f} s"
     columns = list(dict.fromkeys(about for times in rows.values() for about in times))
     rows = [[name, *(times.get(about, "–") for about in columns)] for name, times in sorted(rows.items())]
     return markdown(["chapter", *columns], rows).encode()

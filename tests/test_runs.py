@@ -1,9 +1,10 @@
 """What must hold of profiles and runs."""
 
+import dataclasses
 import re
 
 import pytest
-from conftest import write_release
+from conftest import memory_split, write_release
 
 from coos_helpers import runs, simulate
 from coos_helpers.data import DataError
@@ -61,6 +62,13 @@ def test_a_home_folder_may_be_abbreviated(tmp_path, monkeypatch):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
     assert list(runs.start("~/cells", "smoke")[1]) == ["train"]
+
+
+@pytest.mark.parametrize("length", [199, 200, 201, 100_000])
+def test_a_long_source_leaves_room_for_the_profile(length):
+    split = dataclasses.replace(memory_split(), source="s" * length)
+    caption = runs.caption(runs.named("cells", "smoke"), {"train": split})
+    assert caption == f"Data: {'s' * min(length, 200)}{' …' * (length > 200)}. Profile: smoke."
 
 
 def test_real_cells_are_named_by_their_source(real_cells):

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from coos_helpers.data.release import open_release, open_split
 from coos_helpers.data.split_names import find_splits, looks_like_a_split, split_name
 from coos_helpers.data.tiff import CHANNELS
+from coos_helpers.data.validate import printable
 
 NOT_READ = "not read, being no HDF5 file (.hdf5, .h5, .hdf) nor folder of TIFF images. Unpack, complete or move it."
 
@@ -39,7 +40,8 @@ class Report:
             counts = np.bincount(split.labels, minlength=len(split.class_names))
             lines.append(f"  {split.name:6} {len(split):>7,} cells  {known}  {split.path.name}")
             lines.append(f"         cells a class: {' '.join(map(str, counts))}")
-        return "\n".join(lines + ["", f"  ignored  {', '.join(self.ignored)}"] * bool(self.ignored))
+        lines += ["", f"  ignored  {', '.join(self.ignored)}"] * bool(self.ignored)
+        return "\n".join(map(printable, lines))  # names of files, too
 
 
 def check_release(path, progress=True):

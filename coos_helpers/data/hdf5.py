@@ -39,12 +39,11 @@ def read_parts(path):
         there = list(file)  # `in file` alone overlooks links that lead nowhere
         known = {key: _dataset(path, file, key) for key in ("plate", "well", "class_names") if key in there}
         lies = [Path(found.file.filename) for found in (data, labels, *known.values())]
-        parts = dict.fromkeys(("plate", "well", "class_names")) | {"files": tuple(dict.fromkeys([path, *lies]))}
+        parts = dict.fromkeys(("plate", "well", "class_names", "source"))
         parts |= {key: _values(found, len(data)) for key, found in {"labels": labels, **known}.items()}
         attrs = {key: file.attrs[key] for key in ("class_names", "source") if key in file.attrs}
         parts |= {key: value for key, value in attrs.items() if not isinstance(value, h5py.Empty)}  # which is no value
-        source = parts.get("source", b"")
-        parts["source"] = source.decode("utf-8", "replace") if isinstance(source, bytes) else str(source)
+        parts["files"] = tuple(dict.fromkeys([path, *lies]))
         count, dtype = data.shape[0], data.dtype
     if dtype != np.uint16:  # whose values may be no counts
         for start in range(0, count, BLOCK):
@@ -119,7 +118,7 @@ def _dataset(path, file, key):
 
 
 def _values(dataset, count):
-    """Read a data set; one of more values than there can be is left unread, maybe gigabytes: its shape is refused."""
+    """Read a data set, but not one of more values than there can be: it may be gigabytes, and its shape is refused."""
     many = (dataset.size or 0) > max(count, 1000)
     return np.broadcast_to(np.empty((), dataset.dtype), dataset.shape) if many else dataset[()]
 

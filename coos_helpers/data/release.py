@@ -6,7 +6,7 @@ from coos_helpers.data import hdf5, tiff
 from coos_helpers.data.errors import DataError, is_folder
 from coos_helpers.data.split import Images, Split
 from coos_helpers.data.split_names import find_splits, split_name
-from coos_helpers.data.validate import as_class_names, as_labels, as_places
+from coos_helpers.data.validate import as_class_names, as_labels, as_places, as_source
 from coos_helpers.published import CLASS_NAMES
 
 FETCH = "Fetch the release with `coos download`, or make one with `coos simulate`."
@@ -45,7 +45,7 @@ def open_split(path):
         plate=as_places(path, "plate", parts["plate"], len(labels)),
         well=as_places(path, "well", parts["well"], len(labels)),
         class_names=class_names,
-        source=str(parts["source"] or "").strip() or unsaid,
+        source=as_source(parts["source"]) or as_source(unsaid),
         files=parts["files"],
     )
 

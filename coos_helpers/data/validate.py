@@ -3,10 +3,18 @@
 Each function takes the file's path for its message, and raises a `DataError` for what is wrong.
 """
 
+import re
+
 import numpy as np
 
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split import CELL
+
+#: Characters of a name that a figure has room for.
+LONGEST = 100
+
+#: Characters that are not shown but do something, such as move a terminal's cursor; and halves of characters.
+CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def as_labels(path, labels, n_classes):
@@ -32,14 +40,27 @@ def as_class_names(path, names, default):
     if names is None:
         return tuple(default)
     texts = _texts(names, "OSU")
-    if not texts or len(set(texts)) < len(texts) or not all(text.strip() for text in texts):
+    if not texts or len(set(texts)) < len(texts) or not all(text.strip() and len(text) <= LONGEST for text in texts):
         raise DataError(
             path,
-            f"class_names {np.asarray(names).tolist()}",
-            "a list of different, non-empty names, one for each label",
+            f"class_names {np.asarray(names).tolist()}"[:500],
+            f"a list of different, non-empty names, one for each label, of at most {LONGEST} characters",
             "Mend class_names, or remove it if the classes are COOS-7's seven.",
         )
     return tuple(texts)
+
+
+def as_source(source):
+    """Turn what a file says of its source, of any type, into one line of text; an empty one where it says nothing."""
+    if isinstance(source, np.ndarray) and source.size <= 1:
+        source = next(iter(source.flat), None)
+    text = source.decode("utf-8", "replace") if isinstance(source, bytes) else str("" if source is None else source)
+    return printable(" ".join(text.split()))
+
+
+def printable(text):
+    """Write control characters as escapes, such as `\\x1b`: a text from a file is shown, and does nothing."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def as_places(path, key, places, count):
@@ -52,8 +73,9 @@ def as_places(path, key, places, count):
     if texts is None:
         raise DataError(path, f"`{key}` of type {places.dtype}", "texts or whole numbers, without NaN or null", remedy)
     for cell, text in enumerate(texts):
-        if text.strip().lower() in ("", "nan"):
-            raise DataError(path, f"the {key} {text!r} at cell {cell}", f"a {key} with a name", remedy)
+        if text.strip().lower() in ("", "nan") or len(text) > LONGEST:
+            expected = f"a {key} with a name of at most {LONGEST} characters"
+            raise DataError(path, f"the {key} {text[:200]!r} at cell {cell}", expected, remedy)
     return np.array(texts, str)
 
 
@@ -66,7 +88,7 @@ def _texts(values, kinds):
     if values.dtype.kind == "O" and not all(isinstance(value, known) for value in values):
         return None
     # Bytes that are no UTF-8 stay apart from one another.
-    return [v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else str(v) for v in values]
+    return [printable(v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else str(v)) for v in values]
 
 
 def check_shape(path, key, shape, count):

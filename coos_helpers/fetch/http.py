@@ -3,6 +3,8 @@
 When to ask again is urllib3's `Retry`. Ours is what pooch and torch lack: gigabytes go on from what has arrived.
 """
 
+import os
+import re
 from contextlib import suppress
 from functools import partial
 from time import sleep as wait
@@ -18,6 +20,9 @@ PIECE = 1 << 14  # bytes; what a cut connection leaves of a piece is lost
 RETRY = Retry(5, status_forcelist=(429, 500, 502, 503, 504), backoff_factor=1)  # about half a minute of waits
 # Zenodo turns nameless clients away sooner. A compressed answer would have other positions than the file.
 HEADERS = {"User-Agent": "coos7-book (https://github.com/coos7-book/coos7-book)", "Accept-Encoding": "identity"}
+
+PROXIES = [name for kind in ("HTTPS", "HTTP", "ALL") for name in (f"{kind}_PROXY", f"{kind.lower()}_proxy")]
+CERTIFICATES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"]
 
 say = partial(click.echo, err=True)  # the standard output stays free for results
 
@@ -53,6 +58,13 @@ def length(path):
     return path.stat().st_size if path.exists() else 0
 
 
+def settings():
+    """Name what the environment sets of proxies and certificates, to be added to a message; "" for nothing."""
+    gone = {name for name in CERTIFICATES if not os.path.exists(os.environ.get(name, ""))}
+    found = [name + " (nothing is there)" * (name in gone) for name in PROXIES + CERTIFICATES if os.environ.get(name)]
+    return f" Check what is set here, or unset it: {', '.join(found)}." if found else ""
+
+
 def _ask(url, read, arrived=lambda: 0):
     """Read an answer from the bytes on that have arrived, again where the line or the server fails."""
     retry, furthest = RETRY, arrived()
@@ -63,33 +75,50 @@ def _ask(url, read, arrived=lambda: 0):
                 if answer.ok:
                     return read(answer)
                 raise requests.HTTPError(f"the server answered {answer.status_code} {answer.reason}", response=answer)
-        except requests.RequestException as error:
+        except (OSError, ValueError) as error:
+            answer = getattr(error, "response", None)
+            if getattr(error, "errno", None) and not isinstance(error, requests.RequestException):
+                raise  # of a file here, such as a full disk
             cause = getattr((error.args or [error])[0], "reason", error)  # plainer than what is wrapped around it
-            words, answer = f"{url}: {str(cause).rpartition('): ')[2].rstrip('.')}", error.response
+            words = f"{url}: {str(cause).rpartition('): ')[2].rstrip('.')}"
             if arrived() >= furthest + PROGRESS:
                 retry, furthest = RETRY, arrived()
-            again = answer is None or retry.is_retry("GET", answer.status_code)  # not after a 404
+            again = _may_pass(error) if answer is None else retry.is_retry("GET", answer.status_code)  # not after a 404
             try:
                 asked = None if answer is None else retry.get_retry_after(answer)
                 retry = (retry if again else Retry(0)).increment(error=error)
-            except HTTPError:  # of urllib3: no more tries, or a time to wait that is none
-                raise DownloadError(f"{words}. Given up at try {len(retry.history) + 1}.") from error
+            except (HTTPError, ValueError, OverflowError):  # no more tries, or a time to wait that is none
+                hint = settings() if answer is None else ""
+                raise DownloadError(f"{words}. Given up at try {len(retry.history) + 1}.{hint}") from error
         seconds = asked or retry.get_backoff_time()
         if seconds > 3600:  # better asked on another day
-            raise DownloadError(f"{words} and asks for {seconds / 3600:.1f} hours of patience or more.")
+            hours = min(seconds, 1e9) / 3600  # a number may have hundreds of digits
+            raise DownloadError(f"{words} and asks for {hours:.1f} hours of patience or more.")
         say(f"{words}. Trying again in {seconds:.0f} s ({len(retry.history)} of {RETRY.total}).")
         wait(seconds)
+
+
+def _may_pass(error):
+    """Tell a failure of the line from what stays: a wrong address, proxy, certificate or header, a circle."""
+    stays = isinstance(error, (ValueError, requests.TooManyRedirects)) or re.search("certificate|X509", str(error))
+    return isinstance(error, requests.RequestException) and not stays
 
 
 def _append(part, size, answer):
     """Write an answer behind the bytes that have arrived, or in their place where it begins anew."""
     start = length(part) if answer.status_code == 206 else 0
-    offered = start + int(answer.headers.get("Content-Length", size - start))
-    if offered != size:  # a page of another kind, perhaps: not one byte of it into the part
-        raise requests.RequestException(f"the server offers {offered:,} bytes where {size:,} are expected")
+    place, many = (answer.headers.get(f"Content-{key}") for key in ("Range", "Length"))
+    if answer.status_code == 206 and place and not re.match(rf"\s*bytes\s+{start}-", place):
+        part.unlink(missing_ok=True)  # this server would not go on with it
+        raise requests.RequestException(f"the server sends {place!r} where the bytes from {start:,} on were asked for")
+    if many and {n.strip() for n in many.split(",")} != {str(size - start)}:  # a server may say it twice
+        # A page of another kind, perhaps: not one byte of it into the part.
+        raise requests.RequestException(f"the server offers {many} bytes where {size - start:,} are expected")
     bar = tqdm(desc=part.stem, total=size, initial=start, unit="B", unit_scale=True)
     with bar, open(part, "ab" if start else "wb") as sink, suppress(requests.RequestException):
         for piece in answer.iter_content(PIECE):
             bar.update(sink.write(piece))
+            if sink.tell() > size:  # an answer that told no length; whoever checks the file finds it wrong
+                break
     if length(part) < size:
         raise requests.RequestException(f"the connection ended after {length(part):,} of {size:,} bytes")

@@ -6,8 +6,18 @@ from pathlib import Path
 
 import requests
 
+from coos_helpers.fetch.http import settings
+
 #: The 13 convolution layers as torchvision hands them out (`VGG16_Weights.IMAGENET1K_FEATURES`), 528 MB.
 URL = "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth"
+
+#: The shapes of its parts: of the layer at each place, (filters, maps that they look at, 3, 3) and (filters,).
+PLACES, MAPS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28), (3, *[64] * 2, *[128] * 2, *[256] * 3, *[512] * 6)
+SHAPES = {
+    f"features.{place}.{part}": shape
+    for place, maps, filters in zip(PLACES, MAPS[:-1], MAPS[1:], strict=True)
+    for part, shape in (("weight", (filters, maps, 3, 3)), ("bias", (filters,)))
+}
 
 MISSING = "no weights of VGG16"  # how the message begins where they cannot be had
 
@@ -28,7 +38,7 @@ def at_hand(timeout=5):
     """Say whether the weights are in the cache, or their server answers within `timeout` seconds."""
     try:
         return path().exists() or requests.head(URL, timeout=timeout, allow_redirects=True).ok
-    except requests.RequestException:
+    except (OSError, ValueError):  # a proxy or certificate that is none has many kinds
         return False
 
 
@@ -47,12 +57,16 @@ def load():
             raise ConnectionError("it is out of reach")
         socket.setdefaulttimeout(60)  # seconds without a byte; torch alone would wait for ever
         state = torch.hub.load_state_dict_from_url(URL, str(file.parent), "cpu", check_hash=True, weights_only=True)
-        return {name: values for name, values in state.items() if name.startswith("features.")}
+        for name, shape in SHAPES.items():
+            found = state.get(name)
+            kind = f"{found.dtype} of shape {tuple(found.shape)}" if torch.is_tensor(found) else type(found).__name__
+            if kind != f"torch.float32 of shape {shape}":
+                raise WeightsError(f"{name} is {kind}; expected torch.float32 of shape {shape}")
+        return {name: state[name] for name in SHAPES}
     except Exception as error:  # zip, pickle, torch and the network raise many kinds
-        damaged = f"{file}: found a damaged file ({type(error).__name__}). Delete it to fetch it again."
-        absent = (
-            f"{MISSING}: {URL} did not come ({error}). Put it into {file.parent}, or set TORCH_HOME to where it is."
-        )
+        told = error if isinstance(error, WeightsError) else type(error).__name__
+        damaged = f"{file}: found a damaged file, or other weights ({told}). Delete it to fetch it again."
+        absent = f"{MISSING}: {URL} did not come ({error}).{settings()} Put it into {file.parent}, or set TORCH_HOME."
         raise WeightsError(damaged if file.exists() else absent) from error
     finally:
         socket.setdefaulttimeout(silence)

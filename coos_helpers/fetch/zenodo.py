@@ -1,6 +1,7 @@
 """Fetch the COOS-7 release from Zenodo, so that every byte on the disk is known to be right."""
 
 import json
+import re
 import shutil
 from contextlib import suppress
 from hashlib import file_digest
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from coos_helpers.fetch.http import DownloadError, fetch_bytes, fetch_file, length, say
 
+MD5 = re.compile("md5:[0-9a-f]{32}").fullmatch
 NOTICE = """\
 COOS-7 is under CC-BY-NC 4.0: share and adapt it with credit, not for commercial use. Cite:
   A. X. Lu, A. X. Lu, W. Schormann, M. Ghassemi, D. W. Andrews, A. M. Moses. The Cells Out of Sample (COOS) dataset
@@ -63,13 +65,13 @@ def _read_record(url, kept):
         say(f"{error} Checking against what was kept of it, {kept}.")
         body = kept.read_bytes()
     files = []
-    with suppress(ValueError, LookupError, TypeError, AttributeError):
+    with suppress(ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         files = [
-            (kept.parent / Path(file["key"]).name, file["checksum"], int(file["size"]), file["links"]["self"])
+            (kept.parent / Path(file["key"]).name, MD5(file["checksum"])[0], int(file["size"]), file["links"]["self"])
             for file in json.loads(body)["files"]
             if file["key"].endswith(".hdf5")
         ]
-    if not files:
+    if not files or min(size for _, _, size, _ in files) < 1:
         raise DownloadError(f"{url} did not answer with a Zenodo record that has HDF5 files, but with {body[:60]!r}.")
     with suppress(OSError):  # a folder that is complete may be read-only
         kept.write_bytes(body)

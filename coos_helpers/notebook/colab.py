@@ -1,5 +1,6 @@
 """Make a machine ready for a chapter: say what is missing; on Colab, install it and offer the data."""
 
+import filecmp
 import importlib.metadata
 import shutil
 import subprocess
@@ -75,7 +76,7 @@ def _install(wrong):
 
 
 def _fetch(folder, drive):
-    """Bring COOS-7's images to this machine, from a copy on Google Drive where there is one; all with checksums."""
+    """Bring COOS-7's images to this machine, from a copy on Google Drive where there is one; both end with the same."""
     from coos_helpers.fetch.zenodo import download  # here, as what it stands on may have been installed just now
 
     kept = Path(MOUNT) / "MyDrive" / "COOS-7"
@@ -84,23 +85,36 @@ def _fetch(folder, drive):
             from google.colab import drive as google  # only Colab has it
 
             google.mount(MOUNT)
-            _copy(kept, folder)
+            _copy(kept, folder, lambda file, there: True)
         except Exception as error:  # a refused or dropped mount has many kinds, and the images can be had without it
             print(f"Google Drive could not be mounted ({error}); going on without it.")
             drive = False
+    before = {file.name: file.stat().st_mtime_ns for file in folder.glob("*")}
     download(folder)
+
+    def same(file, there):  # a Drive is slow to read, so only what had come from it and was found wrong is compared
+        sure = before.get(file.name) == file.stat().st_mtime_ns
+        return file.stat().st_size == there.stat().st_size and (sure or filecmp.cmp(file, there, shallow=False))
+
     if drive:
-        _copy(folder, kept)
+        _copy(folder, kept, same)
 
 
-def _copy(source, target):
-    """Copy a release's files that the target lacks, each whole or not at all; a Drive that drops is only said."""
+def _copy(source, target, same):
+    """Copy a release's files that the target has not the same, each whole or not at all; a Drive that drops is said."""
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for file in [*source.glob("*.hdf5"), *source.glob("*.json")]:
-            there = target / file.name
-            if not there.exists() or there.stat().st_size != file.stat().st_size:
-                print(f"Copying {file.name} to {target} ...", flush=True)
-                shutil.copyfile(file, target / f"{file.name}.copy").replace(there)
+        files = {file: target / file.name for file in [*source.glob("*.hdf5"), *source.glob("*.json")]}
+        wrong = {file: there for file, there in files.items() if not (there.exists() and same(file, there))}
+        for there in wrong.values():
+            there.unlink(missing_ok=True)  # it takes the room that the right one needs
+        for file, there in files.items():
+            part = target / f"{file.name}.copy"
+            try:
+                if file in wrong:
+                    print(f"Copying {file.name} to {target} ...", flush=True)
+                    shutil.copyfile(file, part).replace(there)
+            finally:
+                part.unlink(missing_ok=True)  # of a copy that was stopped, this one or another
     except OSError as error:
         print(f"Copying to {target} stopped ({error}); going on without it.")

@@ -138,7 +138,7 @@ def _part(part, /, **filled):
 def _figure(kind, name, body, data, sheet, shape, caption):
     """Put a figure together: style, pictures, body, numbers and script."""
     ident = f"{kind}-" + "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")
-    numbers = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    numbers = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     words = {"ident": ident, "kind": kind, "body": _part(kind, ident=ident, **body), "caption": escape(caption)}
     looks = {"style": STYLE, "sheet": sheet, "columns": shape[0], "rows": shape[1]}
     return HTML(_part("figure", **words, **looks, numbers=numbers, script=SCRIPT))

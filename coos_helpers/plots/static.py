@@ -3,10 +3,14 @@
 A `caption` is the run's, from `runs.caption`; what draws a figure gives it back.
 """
 
+import warnings
 from hashlib import blake2b
+from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from coos_helpers.metrics.scores import sensitivities
 from coos_helpers.plots.axes import heatmap
@@ -19,6 +23,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 def style():
     """Set what all figures share; call it once at the top of a chapter."""
+    # Of names from a file: a character that the font lacks is a box, and a long name leaves less room.
+    warnings.filterwarnings("ignore", "Glyph .* missing|constrained_layout not applied")
     plt.rcParams.update(
         {
             "figure.facecolor": "white",
@@ -38,8 +44,16 @@ def style():
 
 
 def sign(figure, caption):
-    """Write the data and profile behind a figure under it, so that the picture never travels without them."""
+    """Write the data and profile behind a figure under it, so that the picture never travels without them.
+
+    Every word in the figure is text from now on: the dollars in a class's name enclose no formula.
+    """
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7.5, color="0.35")
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatter):  # writes powers of ten as formulas
+            plt.setp(axis.get_ticklabels(which="both"), parse_math=True)
 
 
 def table(frame, title, caption, formats=None):
@@ -56,8 +70,9 @@ def table(frame, title, caption, formats=None):
     """
     kept = {column: form for column, form in (formats or {}).items() if column in frame}
     ident = blake2b(f"{title} {frame.to_json()}".encode(), digest_size=4).hexdigest()  # the same in every run
-    shown = frame.style.set_uuid(ident).hide(axis="index").set_caption(f"{title} {caption}")
-    return shown.format(precision=1, na_rep="–").format(kept, na_rep="–", subset=list(kept))
+    shown = frame.style.set_uuid(ident).hide(axis="index").set_caption(escape(f"{title} {caption}"))
+    shown = shown.format(precision=1, na_rep="–", escape="html").format_index(escape="html", axis="columns")
+    return shown.format(kept, na_rep="–", escape="html", subset=list(kept))
 
 
 def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):

@@ -12,6 +12,7 @@ import numpy as np
 
 from coos_helpers import store
 from coos_helpers.data.errors import DataError
+from coos_helpers.data.validate import as_class_names, as_source
 from coos_helpers.results.points import parts_of
 from coos_helpers.results.predictions import Results, facts, together
 from coos_helpers.results.select import cells_to_picture
@@ -114,16 +115,19 @@ def _held(file, names, k):
 
 def _results(meta, held):
     """Put results together from what a pack says of its arrays, and from these."""
+    caption, classes = as_source(meta["caption"]), as_class_names("the pack", meta["class_names"], ())
+    about = {name: as_source(said) if isinstance(said, str) else said for name, said in meta["about"].items()}
 
     def row(at, columns):
-        return {c: together(of, held[f"cells/{of['split']}"] | held[f"{at}/{c}"]) for c, of in columns.items()}
+        named = {c: of | {"class_names": classes} for c, of in columns.items()}
+        return {c: together(of, held[f"cells/{of['split']}"] | held[f"{at}/{c}"]) for c, of in named.items()}
 
     def images(split, cells):
         return [pictures.get((split, int(cell))) for cell in cells]
 
     tables = [[row(f"tables/{i}/{j}", of) for j, of in enumerate(rows)] for i, rows in enumerate(meta["tables"])]
-    if not tables[0] or not all(tables[0]) or not ABOUT <= set(meta["about"]):
-        raise ValueError("no row, a row without splits, or not all that should be known of the run")
+    if not tables[0] or not all(tables[0]) or not ABOUT <= set(about) or not 0 < len(caption) < 500:
+        raise ValueError("no row, a row without splits, or not what should be known of the run")
     samples, pictures = {}, {}
     for at, parts in held.items():
         what, *names = at.split("/")
@@ -132,4 +136,4 @@ def _results(meta, held):
         elif what == "pictures":
             cells = zip(parts["cells"].tolist(), parts["images"], strict=True)
             pictures |= {(names[0], cell): image / 255 for cell, image in cells}
-    return Results(meta["about"], meta["caption"], tuple(meta["class_names"]), tables[0], tables[1:], samples, images)
+    return Results(about, caption, classes, tables[0], tables[1:], samples, images)

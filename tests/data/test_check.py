@@ -1,8 +1,10 @@
 """What must hold of `check_release`: everything odd in a release is named, and nothing that is not odd."""
 
 import h5py
+import numpy as np
 import pytest
 from conftest import FILES, cells, places, write_release, write_split
+from hostile import CLASSES, SOURCES
 from on_disk import write_tiffs
 
 from coos_helpers.data import DataError, Split
@@ -107,6 +109,15 @@ def test_a_folder_beside_the_splits_does_not_make_the_release_a_split(tmp_path, 
     make(tmp_path / name)
     report = check(tmp_path / name)
     assert list(report.splits) == list(FILES) and report.warnings == []
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
+def test_the_text_does_nothing_to_a_terminal_whatever_a_file_says(tmp_path, source):
+    attrs = {"source": np.bytes_(source.encode("utf-8", "surrogateescape")), "class_names": np.array(CLASSES, object)}
+    write_split(tmp_path / "test1\x1b[2J\udce9.hdf5", attrs=attrs)
+    lines = check(write_release(tmp_path, ("train",), attrs=attrs)).text().splitlines()
+    assert len(lines) == 8 and all(line.isprintable() for line in lines if "\u202e" not in line)
+    assert "".join(lines).encode() and r"test1\x1b[2J\udce9.hdf5" in lines[-2] and r"a\x1b[2J\nb\r" in lines[2]
 
 
 @pytest.mark.parametrize("known, said", [((), "no plates, no wells"), (("plate",), "2 plates, no wells"),

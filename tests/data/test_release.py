@@ -5,6 +5,7 @@ import pickle
 import socket
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from conftest import FILES, cells, places, write_release, write_split
@@ -46,6 +47,12 @@ def test_real_cells_of_five_classes_open_without_a_fourth_test_set(real_cells):
     ("COOS7_v1.1_test4.hdf5", {"source": "yeast, 2026"}, "test4", "yeast, 2026"),
     ("train.h5", {"source": np.bytes_("yeast, 2026")}, "train", "yeast, 2026"),
     ("train.h5", {"source": np.array([1, 2])}, "train", "[1 2]"),
+    ("train.h5", {"source": np.array(["yeast, 2026"], object)}, "train", "yeast, 2026"),  # as MATLAB writes it
+    *[("a.h5", {"source": empty}, "a", "a.h5 (the file names no source)")
+      for empty in (h5py.Empty("S1"), h5py.Empty("f8"), np.array([]), b"", " \n", np.array(["\t"], object))],
+    ("train.h5", {"source": " two\r\nlines,\ta tab "}, "train", "two lines, a tab"),
+    ("train.h5", {"source": "a\x1b[2J\x07b\u202ec"}, "train", r"a\x1b[2J\x07b\u202ec"),
+    ("tr\x1bain.h5", {}, "tr\x1bain", r"tr\x1bain.h5 (the file names no source)"),
 ])  # fmt: skip
 def test_a_split_names_itself_and_where_its_cells_come_from(tmp_path, file, attrs, name, source):
     split = open_split(write_split(tmp_path / file, attrs=attrs))

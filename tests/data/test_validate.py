@@ -39,6 +39,18 @@ def test_class_names_come_from_the_file(tmp_path, form):
     assert open_split(path).class_names == tuple(names)
 
 
+def test_an_empty_attribute_names_no_classes(tmp_path):
+    path = write_split(tmp_path / "train.h5", 7, attrs={"class_names": h5py.Empty("S3")})
+    assert open_split(path).class_names == CLASS_NAMES
+
+
+def test_control_characters_in_names_are_written_out_and_the_names_stay_apart(tmp_path):
+    names = np.array(["A\n", "A\r", "A", "\x1b[2J", "\x9b2J", "α\u200d-tubulin", "\u2028x"], object)
+    split = open_split(write_split(tmp_path / "train.h5", 7, plate=names, attrs={"class_names": names}))
+    assert split.class_names == tuple(split.plate)
+    assert split.class_names == (r"A\n", r"A\r", "A", r"\x1b[2J", r"\x9b2J", "α\u200d-tubulin", r"\u2028x")
+
+
 def references(file, key):
     file[key] = np.array([file.ref] * N, h5py.ref_dtype)
 
@@ -96,6 +108,7 @@ BAD = {
         (np.array(["P1"] * 13 + [""], "S"), "the plate '' at cell 13"),
         (np.array(["  "] + ["A1"] * 13, object), "the plate '  ' at cell 0"),
         (np.array(["A1", "NaN"] * 7, object), "the plate 'NaN' at cell 1"),
+        (np.array(["A1", "A" * 101] * 7, object), "the plate 'AAA"),
         (np.full(N, np.nan), "`plate` of type float64"),
         *[(np.zeros(N, dtype), f"`plate` of type {dtype}") for dtype in ("bool", "complex128", "|V3")],
         (np.zeros(N, COMPOUND), "`plate` of type [('row'"),
@@ -161,6 +174,7 @@ def test_class_names_may_be_a_data_set(tmp_path):
 
 NAMES = [
     ([], "class_names []"),
+    (["a", "b", "c", "d", "e", "f", "g" * 101], "class_names ['a'"),
     (["a", "b", "c", "d", "e", "f", "a"], "class_names ['a'"),
     (["a", "b", "c", "d", "e", "f", " "], "'f', ' ']"),
     (["a", "b", "c", "d", "e", "f"], "label 6 at cell 6 (and 1 more such cells)"),

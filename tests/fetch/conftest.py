@@ -28,7 +28,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in how.get("headers", {}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        for told in how.get("lengths", [len(body)]):
+            self.send_header("Content-Length", str(told))
+        self.close_connection |= "lengths" in how
         self.end_headers()
         sent = b"" if self.command == "HEAD" else body[: how.get("cut", len(body))]
         self.wfile.write(sent)
@@ -44,7 +46,9 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    """Serve `bodies` by `plans`: entries say `status`, `headers`, `body`, `cut` bytes, `hold`, `ignore_range`."""
+    """Serve `bodies` by `plans`: `status`, `headers`, `body`, `cut` bytes, `hold`, `ignore_range`, `lengths` told."""
+    for name in http.PROXIES + http.CERTIFICATES:
+        monkeypatch.delenv(name, raising=False)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "*")
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -67,6 +67,76 @@ def test_a_page_in_place_of_the_file_is_not_written(bring):
     assert bring.part.read_bytes() == CELLS[:PIECE]
 
 
+@pytest.mark.parametrize("lengths", [[len(CELLS)] * 2, [f"{len(CELLS)}, {len(CELLS)}"], []], ids=["2", "joined", "0"])
+def test_a_length_that_is_told_twice_or_not_at_all_is_no_obstacle(bring, waits, lengths):
+    bring({"lengths": lengths})
+    assert waits == []
+
+
+@pytest.mark.parametrize("lengths", [[len(CELLS), 5], [-5], ["many"], [""], ["9" * 5000], [f"{len(CELLS)}.0"]])
+def test_a_length_that_is_none_is_told_and_nothing_is_written(bring, lengths):
+    bring.part.write_bytes(CELLS[:PIECE])
+    with pytest.raises(
+        DownloadError, match="offers .* where 196,708 are expected|Content-Length|digits|connection ended"
+    ):
+        bring(*[{"lengths": lengths, "ignore_range": True, "body": b"<html>"}] * TRIES)
+    assert bring.part.read_bytes() in (CELLS[:PIECE], b"<html>")
+
+
+def test_an_answer_without_an_end_is_cut_off(server, tmp_path):
+    server.bodies["cells"] = CELLS * 40
+    server.plans["cells"] = [{"lengths": []}]
+    http.fetch_file(f"{server.base}/cells", tmp_path / "part", len(CELLS))
+    assert len(CELLS) < http.length(tmp_path / "part") <= len(CELLS) + PIECE
+
+
+@pytest.mark.parametrize("place", ["bytes 0-9/10", f"bytes {2 * PIECE}-9/10", "pages 1-2", f"bytes {PIECE}9-20/30"])
+def test_an_answer_that_begins_elsewhere_is_not_appended_and_the_file_begins_anew(bring, place):
+    bring.part.write_bytes(CELLS[:PIECE])
+    bring({"headers": {"Content-Range": place}}, {})
+    assert bring.ranges() == [f"bytes={PIECE}-", None]
+
+
+def test_an_answer_that_begins_where_it_was_asked_to_is_appended(bring):
+    bring.part.write_bytes(CELLS[:PIECE])
+    bring({"headers": {"Content-Range": f"bytes {PIECE}-{len(CELLS) - 1}/{len(CELLS)}"}})
+    assert bring.ranges() == [f"bytes={PIECE}-"]
+
+
+def test_a_circle_of_addresses_is_left_at_once(server, bring, waits):
+    with pytest.raises(DownloadError, match="[Rr]edirects. Given up at try 1"):
+        bring(*[{"status": 302, "headers": {"Location": "/cells"}}] * 100)
+    assert waits == []
+
+
+BUNDLES = [
+    ("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem"),
+    ("CURL_CA_BUNDLE", "/nowhere"),
+    ("REQUESTS_CA_BUNDLE", __file__),
+]
+PROXIES = ["foo://x:1", "http://:3128", "http://proxy:port", "http://[::1", "socks5://127.0.0.1:9", "http://"]
+
+
+@pytest.mark.parametrize(
+    "name, value", BUNDLES + [("HTTPS_PROXY", value) for value in PROXIES] + [("all_proxy", "a:b:c")]
+)
+def test_a_proxy_or_certificate_that_is_none_is_named_at_once(server, monkeypatch, waits, name, value):
+    for other in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DownloadError) as error:
+        http.fetch_bytes(f"{server.base}/cells".replace("http:", "https:"))
+    assert f"{name}{' (nothing is there)' * value.startswith('/nowhere')}." in str(error.value) and waits == []
+    assert "\n" not in str(error.value) and value not in str(error.value).partition("Check what is set")[2]
+
+
+@pytest.mark.parametrize("spared", [",", "*.", "[::1]", "127.0.0.1/99", "127.0.0.1/x", "://", " "])
+def test_odd_lists_of_hosts_without_a_proxy_are_no_obstacle(server, bring, monkeypatch, spared):
+    for name, value in {"NO_PROXY": spared, "no_proxy": spared, "http_proxy": server.base}.items():
+        monkeypatch.setenv(name, value)
+    bring({})
+
+
 def retry_after(text):
     """Make the answer of a busy server; a time from now is written as an HTTP date."""
     if isinstance(text, timedelta):
@@ -81,7 +151,8 @@ def test_a_busy_server_is_given_the_time_it_asks_for(bring, waits, capsys, asks,
     assert "/cells: the server answered 429 Too Many Requests. Trying again in" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("asks, words", [("7200", "2.0 hours"), (timedelta(days=9), "hours"), ("soon", "answered 429")])
+@pytest.mark.parametrize("asks, words", [("7200", "2.0 hours"), (timedelta(days=9), "hours"), ("soon", "answered 429"),
+                                          ("9" * 400, "hours"), ("9" * 5000, "answered 429")])  # fmt: skip
 def test_a_server_that_asks_for_hours_or_for_nonsense_is_not_waited_for(server, bring, waits, asks, words):
     with pytest.raises(DownloadError, match=words):
         bring(retry_after(asks))

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 import torch
-from torchvision.models import VGG16_Weights
+from torchvision.models import VGG16_Weights, vgg16
 
 from coos_helpers.fetch import vgg16_weights
 from coos_helpers.fetch.vgg16_weights import WeightsError
@@ -15,9 +15,10 @@ from coos_helpers.fetch.vgg16_weights import WeightsError
 
 @pytest.fixture(autouse=True)
 def empty_cache(tmp_path, monkeypatch):
-    """Give each test a cache of its own."""
+    """Give each test a cache of its own, and a network as small as `WEIGHTS`."""
     for name in ("TORCH_HOME", "COOS_CACHE"):
         monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(vgg16_weights, "SHAPES", {"features.0.weight": (6,), "features.0.bias": (2,)})
     return tmp_path / "TORCH_HOME" / "hub" / "checkpoints"
 
 
@@ -112,7 +113,62 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
         assert not vgg16_weights.at_hand(timeout=0.3)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>Log in</html>", WEIGHTS[: len(WEIGHTS) // 2], saved([1, 2, 3])])
+@pytest.mark.parametrize("name, value", [
+    ("REQUESTS_CA_BUNDLE", "/nowhere"), ("HTTPS_PROXY", "foo://x"), ("HTTPS_PROXY", "http://:3128"),
+    ("ALL_PROXY", "socks5://127.0.0.1:9"),
+])  # fmt: skip
+def test_a_proxy_or_certificate_that_is_none_is_named_and_no_traceback(monkeypatch, name, value):
+    for other in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(vgg16_weights, "URL", "https://127.0.0.1:9/models/tiny-01234567.pth")
+    assert not vgg16_weights.at_hand()
+    with pytest.raises(WeightsError, match=f"{vgg16_weights.MISSING}: .* out of reach.*{name}"):
+        vgg16_weights.load()
+
+
+def test_a_certificate_that_only_torch_asks_for_is_named(serve, monkeypatch):
+    serve(status=503)
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    with pytest.raises(WeightsError, match=r"did not come .*503.*SSL_CERT_FILE \(nothing is there\)"):
+        vgg16_weights.load()
+
+
+GOOD = {"features.0.weight": torch.arange(6.0), "features.0.bias": torch.ones(2)}
+OTHERS = {
+    "other keys": ({"conv1.weight": torch.ones(6)}, "features.0.weight is NoneType"),
+    "no keys": ({}, "features.0.weight is NoneType"),
+    "a key less": ({"features.0.weight": torch.ones(6)}, "features.0.bias is NoneType"),
+    "another shape": (
+        GOOD | {"features.0.bias": torch.ones(3)},
+        r"shape \(3,\); expected torch.float32 of shape \(2,\)",
+    ),
+    "turned": (GOOD | {"features.0.bias": torch.ones(1, 2)}, r"of shape \(1, 2\)"),
+    "doubles": (GOOD | {"features.0.bias": torch.ones(2).double()}, "torch.float64"),
+    "halves": (GOOD | {"features.0.bias": torch.ones(2).half()}, "torch.float16"),
+    "whole numbers": (GOOD | {"features.0.weight": torch.arange(6)}, "torch.int64"),
+    "a list": (GOOD | {"features.0.bias": [1.0, 1.0]}, "features.0.bias is list"),
+    "in a checkpoint": ({"state_dict": GOOD, "epoch": 3}, "features.0.weight is NoneType"),
+}
+
+
+@pytest.mark.parametrize("weights, found", OTHERS.values(), ids=OTHERS.keys())
+def test_a_file_with_other_weights_says_what_is_in_it(empty_cache, weights, found):
+    empty_cache.mkdir(parents=True)
+    vgg16_weights.path().write_bytes(saved(weights))
+    with pytest.raises(WeightsError, match=f"{vgg16_weights.path().name}: .*{found}.*Delete it"):
+        vgg16_weights.load()
+
+
+def test_what_is_expected_are_the_original_networks_layers(monkeypatch):
+    monkeypatch.undo()
+    with torch.device("meta"):
+        state = vgg16(weights=None).features.state_dict()
+    assert {f"features.{name}": tuple(part.shape) for name, part in state.items()} == vgg16_weights.SHAPES
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Log in</html>", WEIGHTS[: len(WEIGHTS) // 2], saved([1, 2, 3]),
+                                     saved(None), saved(torch.ones(2)), saved({1: 2})])  # fmt: skip
 def test_a_damaged_file_is_named_and_left(empty_cache, content):
     empty_cache.mkdir(parents=True)
     vgg16_weights.path().write_bytes(content)

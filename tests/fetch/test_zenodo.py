@@ -89,6 +89,11 @@ def test_a_record_or_file_that_does_not_exist_is_asked_for_once(record, tmp_path
 
 
 BROKEN = ["", "<html>busy</html>", "[]", '{"files": [', '{"files": {"a": 1}}']
+ODD = {"key": "a.hdf5", "size": 5, "checksum": f"md5:{'0' * 32}", "links": {"self": "a"}}
+BROKEN += ["[" * 100_000, '"a"', "null", '{"files": null}', '{"files": [null]}']
+BROKEN += [json.dumps({"files": [ODD | part]}) for part in (
+    {"checksum": "sha256:ab"}, {"checksum": None}, {"size": -1}, {"size": "much"}, {"size": 1e999}, {"links": []}
+)]  # fmt: skip
 EMPTY = [json.dumps({"files": [{"key": key}]}) for key in (None, "a.txt", "no-size.hdf5")]
 
 

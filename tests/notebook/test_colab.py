@@ -134,6 +134,71 @@ def test_a_damaged_copy_is_not_taken_while_zenodo_is_out_of_reach(needs, record,
         colab.start(True, True, tmp_path / "second")
 
 
+def on(drive):
+    """Read what a Drive holds of the release."""
+    return {path.name: path.read_bytes() for path in drive.glob("*") if path.suffix != ".json"}
+
+
+@pytest.mark.parametrize("damage", [b"draining", b"train", b"training and more", b""])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_copy_is_mended_on_the_drive_too(needs, record, google, tmp_path, name, damage):
+    colab.start(True, True, tmp_path / "first")
+    record.fetched.clear()
+    (google.folder / name).write_bytes(damage)
+    (google.folder / f"{name}.copy").write_bytes(b"left over")
+    colab.start(True, True, tmp_path / "second")
+    assert on(tmp_path / "second") == on(google.folder) == FILES and record.fetched == [name]
+    colab.start(True, True, tmp_path / "third")
+    assert on(tmp_path / "third") == FILES and record.fetched == [name], "the Drive will do from now on"
+
+
+def test_a_right_file_here_is_not_replaced_by_a_damaged_copy(needs, record, google, tmp_path):
+    colab.start(True, True, tmp_path / "here")
+    (google.folder / "test1.hdf5").write_bytes(b"te")
+    colab.start(True, True, tmp_path / "here")
+    assert record.fetched == list(FILES) and on(tmp_path / "here") == on(google.folder) == FILES
+
+
+def test_a_file_damaged_here_and_on_the_drive_is_mended_in_both_places(needs, record, google, tmp_path):
+    for folder in (tmp_path / "here", google.folder):
+        colab.start(True, True, tmp_path / "here")
+        (folder / "training.hdf5").write_bytes(b"draining")
+    (tmp_path / "here" / "training.hdf5").write_bytes(b"draining")
+    colab.start(True, True, tmp_path / "here")
+    assert on(tmp_path / "here") == on(google.folder) == FILES
+
+
+def test_what_is_right_on_the_drive_is_neither_read_nor_written_again(needs, record, google, tmp_path, capsys):
+    for folder in ("first", "second"):
+        colab.start(True, True, tmp_path / folder)
+    times = [path.stat().st_mtime_ns for path in sorted(google.folder.glob("*.hdf5"))]
+    capsys.readouterr()
+    colab.start(True, True, tmp_path / "second")
+    assert [path.stat().st_mtime_ns for path in sorted(google.folder.glob("*.hdf5"))] == times
+    assert "Copying" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("there", [None, b"draining"])
+def test_a_quota_that_is_full_in_the_middle_leaves_no_half_file(needs, record, google, tmp_path, monkeypatch, there):
+    google.folder.mkdir(parents=True)
+    if there:
+        (google.folder / "training.hdf5").write_bytes(there)
+
+    def full(source, target):
+        if google.folder in target.parents and source.suffix == ".hdf5":
+            target.write_bytes(source.read_bytes()[:3])
+            raise OSError(122, "Disk quota exceeded")
+        return copy(source, target)
+
+    copy = colab.shutil.copyfile
+    monkeypatch.setattr(colab.shutil, "copyfile", full)
+    colab.start(True, True, tmp_path / "first")
+    assert on(google.folder) == {} and on(tmp_path / "first") == FILES
+    monkeypatch.setattr(colab.shutil, "copyfile", copy)
+    colab.start(True, True, tmp_path / "first")
+    assert on(google.folder) == FILES, "there is room again"
+
+
 def test_a_drive_that_drops_or_is_full_does_not_stop_the_work(needs, record, google, tmp_path, capsys, monkeypatch):
     def full(source, target):
         raise OSError(28, "No space left on device")

@@ -4,12 +4,16 @@ import base64
 import io
 import json
 import re
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hostile import CLASSES as NAMES
+from hostile import SOURCES
 from PIL import Image
 
+from coos_helpers.data.validate import as_source
 from coos_helpers.plots import interactive
 
 CLASSES = ("ER", "Golgi <b>", "Cytosol")
@@ -47,6 +51,12 @@ def data_of(html):
     return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html)[1])
 
 
+def texts(data):
+    """Go through all keys and texts of what JSON held."""
+    for part in data.items() if isinstance(data, dict) else data:
+        yield from [part] if isinstance(part, str) else texts(part) if isinstance(part, (list, tuple, dict)) else []
+
+
 def sheet_of(html):
     return Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", html)[1])))
 
@@ -57,6 +67,22 @@ def test_nothing_is_asked_of_another_place_and_names_are_written_as_text(drawn):
     assert not re.search(r"https?://|\bsrc=|\bhref=|@import", html)
     assert [url[:10] for url in re.findall(r"url\(([^)]+)", html)] == ["data:image"]
     assert "Golgi &lt;b&gt;" in html and "<b>" not in html.replace("Golgi <b>", "")
+
+
+@pytest.mark.parametrize("said", [*SOURCES.values(), *NAMES], ids=lambda said: repr(said)[:40])
+def test_what_a_file_says_ends_no_script_and_opens_no_element(monkeypatch, said):
+    said = as_source(said)[:300]
+    plain = [drawn_confusion(), drawn_severity()]
+    monkeypatch.setattr(sys.modules[__name__], "CLASSES", (said, f"{said} 2", "Cytosol"))
+    split = {said: predictions([0, 0, 1], [0, 1, 1])}
+    hostile = [
+        interactive.confusion(said, split, pictures, said).data,
+        drawn_severity(classes=CLASSES[:2], features=[said, "b"]),
+    ]
+    for html, without in zip(hostile, plain, strict=True):
+        tags = [re.findall(r"<[/!]?([a-zA-Z-]+)", text) for text in (html, without)]
+        assert set(tags[0]) == set(tags[1])
+        assert said in [*texts(data_of(html))]
 
 
 def test_every_kind_of_error_is_a_button_with_its_count_and_no_other_number_is():

@@ -1,14 +1,31 @@
 """What must hold of figures: the numbers in them are those of the predictions."""
 
+import dataclasses
+import io
+import re
+import warnings
+from html import unescape
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import memory_split
+from hostile import CLASSES, SOURCES
+from matplotlib.text import Text
 from sklearn.metrics import recall_score
 
 from coos_helpers import plots, results
+from coos_helpers.data.validate import as_source
 from coos_helpers.representations import rescale
 from coos_helpers.runs import Run
+
+#: What stands in a caption is cut by `runs.caption`.
+SHORT = {name: as_source(SOURCES[name])[:200] for name in ("a formula", "a script", "other letters", "one long word")}
+
+
+def row(said):
+    return pd.DataFrame([{"features": said, "model": said, "train": 1.0, said: 2.0}])
 
 
 @pytest.fixture
@@ -40,6 +57,48 @@ def test_where_there_is_nothing_to_draw_the_figure_says_so_and_is_signed(styled)
     (ax,) = figure.axes
     assert [text.get_text() for text in ax.texts] == ["No such model."] and not ax.axison
     assert figure.get_supxlabel() == "Made up."
+
+
+FIGURES = {
+    "sheet": lambda made, said: plots.sheet([[np.zeros((64, 64))]] * 7, CLASSES, [said], said),
+    "by class": lambda made, said: plots.by_class({said: made["train"]}, said),
+    "by split": lambda made, said: plots.by_split(row(said), ["train", said], said),
+    "absent": lambda made, said: plots.absent(said, said),
+}
+
+
+@pytest.mark.parametrize("said", SHORT.values(), ids=SHORT.keys())
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES.keys())
+def test_what_a_file_says_is_drawn_as_text_in_every_figure(styled, made, figure, said):
+    made = {name: dataclasses.replace(p, class_names=CLASSES) for name, p in made.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.style()
+        drawn = figure(made, said)
+        drawn.savefig(io.BytesIO(), bbox_inches="tight")
+    assert drawn.get_supxlabel() == said
+    assert not [text.get_text() for text in drawn.findobj(Text) if text.get_parse_math() and "$" in text.get_text()]
+
+
+def test_powers_of_ten_on_a_logarithmic_axis_stay_formulas(styled):
+    figure, ax = plt.subplots()
+    ax.plot([1, 1e6], [1, 2], label="$x$")
+    ax.set(xscale="log", title="$y$")
+    ax.legend()
+    plots.sign(figure, "$z$")
+    figure.canvas.draw()
+    formulas = [text.get_text() for text in figure.findobj(Text) if text.get_parse_math() and "$" in text.get_text()]
+    assert formulas and all("10^" in text for text in formulas)
+
+
+@pytest.mark.parametrize("said", SOURCES.values(), ids=SOURCES.keys())
+def test_what_a_file_says_is_text_in_every_part_of_a_table(said):
+    said = as_source(said)
+    frame = pd.DataFrame([[said, 0.26, 3]], columns=[f"{said} a", f"{said} b", "n"])
+    html = plots.table(frame, said, said, {f"{said} b": "{:.2f}"}).to_html()
+    cells = [re.sub(r"\s+", " ", unescape(found)).strip() for found in re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", html)]
+    assert cells == [f"{said} a", f"{said} b", "n", said, "0.26", "3"]
+    assert unescape(re.search("<caption>([^<]*)</caption>", html)[1]) == f"{said} {said}"
 
 
 @pytest.fixture

@@ -350,6 +350,13 @@ def test_another_format_or_version_says_so(path, form):
     assert "the version of this book that wrote it" in parts["remedy"]
 
 
+def test_what_a_pack_says_becomes_text_of_one_line(path):
+    said = "a\n\n# b\x1b[2J\udce9"
+    rewritten(path, lambda meta: (meta["about"].update(source=said, machine=said), meta.update(caption=said)))
+    read = pack.read(path)
+    assert read.caption == read.about["source"] == read.about["machine"] == r"a # b\x1b[2J\udce9"
+
+
 KEYS = ("about", "class_names", "tables", "arrays")
 CONTENTS = {f"no {key}": lambda meta, key=key: meta.pop(key) for key in (*KEYS, "format", "caption")}
 CONTENTS |= {f"no word on the {key}": lambda meta, key=key: meta["about"].pop(key) for key in ABOUT}
@@ -359,6 +366,10 @@ CONTENTS |= {
     for value in (None, 7)
 }
 CONTENTS |= {
+    "an empty caption": lambda meta: meta.update(caption=" "),
+    "an endless caption": lambda meta: meta.update(caption="c" * 10_000),
+    "a name that fills a figure": lambda meta: meta["class_names"].__setitem__(0, "c" * 10_000),
+    "two classes of one name": lambda meta: meta["class_names"].__setitem__(0, meta["class_names"][1]),
     "no table": lambda meta: meta["tables"].clear(),
     "no rows": lambda meta: meta["tables"][0].clear(),
     "a row without splits": lambda meta: meta["tables"][0][0].clear(),
