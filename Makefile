@@ -83,5 +83,5 @@ clean:
 	@echo "== Setting up .venv with $$($(PYTHON) --version) (once; some minutes and 7 GB)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv
 	@test -x $(BIN)/pip || $(PYTHON) -m pip --python .venv install -q pip
-	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[book,fast,test]'
+	@$(BIN)/python -m pip install -q --progress-bar on -c constraints.txt -e '.[book,fast,test,tiff]'
 	@touch $@

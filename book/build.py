@@ -9,7 +9,6 @@ pinned packages, what fits classifiers, the modules of `coos_helpers` that it im
 reads (named in its front matter as `reads`). The site is built again only when a page changed.
 """
 
-import errno
 import os
 import re
 import shutil
@@ -51,12 +50,13 @@ def main(data, profile, search, packed, address, only_convert):
             return
         say(f"Opening the data: {data}, profile {profile}")
         foreign = pack.read(packed) if packed else None
-        run, release = runs.start(data, profile, search=search)
-        keys = {}
-        for source in sources:
-            keys[source.stem] = execute(source, run, release, keys, os.path.abspath(packed) if packed else "")
-        executed = [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources]
-        index = build(executed, pages.made_here(foreign), name)
+        with store.alone(store.root()):
+            run, release = runs.start(data, profile, search=search)
+            keys = {}
+            for source in sources:
+                keys[source.stem] = execute(source, run, release, keys, os.path.abspath(packed) if packed else "")
+            executed = [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources]
+            index = build(executed, pages.made_here(foreign), name)
         say("The book is ready:")
         print(index)
     except (ValueError, OSError, RuntimeError) as error:
@@ -64,11 +64,11 @@ def main(data, profile, search, packed, address, only_convert):
 
 
 def full(said):
-    """Say that the disk is full and what to do, if that is what an error or a log says; else nothing."""
-    if os.strerror(errno.ENOSPC) not in said:
+    """Say that the disk takes no more and what to do, if that is what an error or a log says; else nothing."""
+    if not (found := [words for words in store.FULL if words in said]):
         return ""
     free = shutil.disk_usage(store.root()).free / 1e9
-    return f"the disk is full: {free:.1f} GB free in {store.root()}. Make room, or name another folder as COOS_BUILD."
+    return f"{found[0]}: {free:.1f} GB free in {store.root()}. {store.ROOM} COOS_BUILD names it."
 
 
 def stop(*_):
@@ -120,7 +120,13 @@ def execute(source, run, release, keys, packed=""):
             stderr_file=sys.stderr,  # the progress bars of long cells
             extra_arguments=["--log-level=40"],  # no word of the kernel's on how it is reached
         )
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     except papermill.PapermillExecutionError as error:
+        if said := full(f"{error.evalue}"):
+            partial.unlink(missing_ok=True)
+            raise RuntimeError(said) from error
         raise RuntimeError(
             f"{source.stem} stopped at its code cell {error.exec_count}: {error.ename}: {error.evalue}\n"
             f"The notebook up to there: {partial}"
@@ -233,6 +239,7 @@ def build(executed, extra, name):
     fresh = made / "_build" / "html"
     if done.returncode or not (fresh / "index.html").exists():
         if said := full(log.read_text(errors="replace")):
+            shutil.rmtree(made, ignore_errors=True)
             raise RuntimeError(said)
         lines = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace")).splitlines()
         telling = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-20:]

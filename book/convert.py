@@ -165,6 +165,6 @@ def write(made, target):
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(target, aside)
             print(f"   {target} had edits of its own, which are kept in {aside}. The source is {target.stem}.md.")
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    with store.atomic(target) as file:
+        file.write(text.encode())
     print(f"   wrote {target.parent.name}/{target.name}")

@@ -168,7 +168,10 @@ def search_forest(features, labels, wells=None, draws=100, search="random", seed
     else:  # from as few cells as leave all for the last rung; scikit-learn refuses fewer than two a class and fold
         start = "exhaust" if len(labels) >= 2 * len(cuts) * len(np.unique(labels)) else len(labels)
         found = HalvingRandomSearchCV(StoredForest(), GRID, n_candidates=draws, min_resources=start, **options)
-    with tqdm(desc="random forest search", unit=" forests", disable=not progress) as bar:
+    with (
+        store.alone(store.root() / "search", about),  # a second search waits, and finds the scores
+        tqdm(desc="random forest search", unit=" forests", disable=not progress) as bar,
+    ):
         while True:  # what the search misses is scored, and it runs again until it misses nothing
             missing.clear()
             with parallel_config("sequential"):

@@ -23,7 +23,11 @@ class _Plain(click.Group):
         except (ValueError, OSError) as error:  # what is wrong with the input or the machine; else it is our mistake
             told = getattr(error, "filename", None) and error.strerror
             named = f"{error.filename}: {told}." if told else str(error)
-            raise click.ClickException(" ".join(named.splitlines())) from error
+            from coos_helpers.data.validate import printable
+            from coos_helpers.store.files import FULL, ROOM
+
+            remedy = [ROOM] if any(full in named for full in FULL) else []
+            raise click.ClickException(" ".join([*map(printable, named.splitlines()), *remedy])) from error
 
 
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -74,9 +78,9 @@ def unpack(folder, out):
 @main.command()
 @click.argument("out", type=click.Path(file_okay=False))
 @click.option(
-    "--scale", type=click.FloatRange(0, min_open=True), default=1.0, help="Fraction of COOS-7's 132,209 cells."
+    "--scale", type=click.FloatRange(0, min_open=True), default=1.0, help="Fraction of COOS-7's cells, 0.00406 to 100."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="The same seed gives the same cells.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="The same seed, 0 to 2^63 - 1, gives the same cells.")
 def simulate(out, scale, seed):
     """Write a simulated release to OUT, in the format of the real one."""
     from coos_helpers.simulate.release import simulate

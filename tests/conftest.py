@@ -1,10 +1,13 @@
 """Releases that the tests share: tiny made-up ones, the simulated smoke release, and real cells where they are."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -81,6 +84,35 @@ def memory_split(n=14, seed=0, **parts):
     known = {key: values.astype(str) for key, values in places(n).items()}
     held = {"images": cells(n, seed), "labels": np.arange(n) % 7, **known, **parts}
     return data.Split(name="train", path=None, class_names=published.CLASS_NAMES, source="made up", **held)
+
+
+@contextmanager
+def files_up_to(size):
+    """Let no file grow beyond some bytes, as `ulimit -f` does: it ends a write as a full disk does, in other words."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def at_once(work, times=2):
+    """Do the same in some threads at once, for which a lock is as between processes; give what each gave or raised."""
+    given = [None] * times
+
+    def one(number):
+        try:
+            given[number] = work()
+        except BaseException as error:
+            given[number] = error
+
+    threads = [threading.Thread(target=one, args=[number]) for number in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return given
 
 
 def kill_at_first_checkpoint(code, folder):

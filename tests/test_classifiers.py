@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from conftest import at_once
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -55,6 +56,12 @@ def fits(monkeypatch):
     made, real = [], classifiers.fold_score
     monkeypatch.setattr(classifiers, "fold_score", lambda model, cells: made.append(cells) or real(model, cells))
     return made
+
+
+def test_of_two_searches_of_the_same_one_scores_and_the_other_finds_the_scores(fits, build_folder):
+    features, labels = blobs(60, 3, 4)
+    one, other = at_once(lambda: search(features, labels, draws=2))
+    assert one[0] == other[0] and len(fits) == len(stored(build_folder)) == len(np.unique(stored(build_folder)))
 
 
 def test_there_are_the_papers_three_in_its_order_and_its_grid():

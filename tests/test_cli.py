@@ -1,24 +1,28 @@
 """What must hold of the command `coos`: one clear line and the right exit status, whatever happens."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import FILES, cells, write_release, write_split
+from conftest import FILES, cells, files_up_to, write_release, write_split
 
 from coos_helpers import data, results, runs
 from coos_helpers.cli import main
 from coos_helpers.data import unpack
 from coos_helpers.fetch import zenodo
 from coos_helpers.results import pack
+from coos_helpers.shift.sample import Sample
 from coos_helpers.simulate import release as simulated
 
 COMMAND = Path(sys.executable).with_name("coos")
@@ -83,6 +87,11 @@ def test_a_name_that_the_terminal_has_no_letters_for_loses_no_report(tmp_path, c
     assert_one_error_line(said("check", tmp_path / "Ψ"), "found nothing there")
 
 
+def test_an_error_does_nothing_to_a_terminal_whatever_the_file_is_called(tmp_path):
+    said = run("check", tmp_path / "a\x1b[2Jb")
+    assert_one_error_line(said, r"a\x1b[2Jb: found nothing there")
+
+
 def test_the_installed_command_prints_what_a_code_page_cannot(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     command = [COMMAND, "check", named_in_greek(tmp_path).parent]
@@ -113,6 +122,18 @@ def test_download_and_simulate_pass_on_what_they_are_given(tmp_path, monkeypatch
     for option in (("--scale", "0"), ("--seed", "-1")):
         assert run("simulate", tmp_path, *option).exit_code == 2
     assert asked == [str(tmp_path), "COOS-7", (str(tmp_path), {"scale": 0.01, "seed": 3}), (str(tmp_path), defaults)]
+
+
+@pytest.mark.parametrize(
+    "option, value, words",
+    [("--seed", 99999999999999999999999, f"from 0 to {2**63 - 1}"), ("--seed", 2**63, f"from 0 to {2**63 - 1}")]
+    + [("--scale", scale, "from 0.00406 to 100") for scale in (0.00405, "nan", "inf", 1e9)],
+)
+def test_simulate_says_which_scale_and_seed_can_be_used_before_it_makes_a_folder(tmp_path, option, value, words):
+    assert_one_error_line(run("simulate", tmp_path / "out", option, value), f"{option[2:]}: found ", words)
+    assert not (tmp_path / "out").exists()
+    told = " ".join(run("simulate", "--help").stdout.split())
+    assert "0.00406 to 100" in told and "0 to 2^63 - 1" in told
 
 
 def test_pack_writes_what_can_be_read_again_or_says_in_one_line_why_not(tmp_path):
@@ -157,6 +178,32 @@ def test_what_a_person_can_act_on_is_one_line(tmp_path, monkeypatch, error, line
         run("unpack", tmp_path, tmp_path)
 
 
+@pytest.mark.parametrize("command", ["simulate", "unpack", "pack"])
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_disk_that_takes_no_more_is_one_line_and_nothing_half_is_left(folder, tmp_path, monkeypatch, command, size):
+    found = SimpleNamespace(about={}, caption="", class_names=(), table=[], ladders=[], samples={}, images=None)
+    found.samples = {"texture": {"train": Sample(np.ones((500, 5)), np.zeros(500, int), None, None)}}
+    monkeypatch.setattr("coos_helpers.results.read.read_results", lambda *_: found)
+    monkeypatch.setattr(pack, "cells_to_picture", lambda _: {})
+    out = tmp_path / "made" / "out"
+    given = {"simulate": [out, "--scale", "0.01"], "unpack": [folder, out], "pack": [out]}[command]
+    for _ in range(2):
+        with files_up_to(size):
+            result = run(command, *given)
+        assert_one_error_line(result, str(out), "File too large. Make room there, raise the limit")
+    assert [path for path in (tmp_path / "made").rglob("*") if path.is_file()] == []
+
+
+def test_the_installed_command_ends_at_a_limit_on_files_with_a_line_and_not_a_crash(tmp_path):
+    """The pixels of a split do not fit: HDF5's own way of writing ends in a segmentation fault then."""
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (3_000_000, resource.RLIM_INFINITY))
+    command = [COMMAND, "simulate", tmp_path / "q", "--scale", "0.01"]
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    said = f"Error: {tmp_path / 'q' / 'COOSsim_training.hdf5'}: File too large. Make room there"
+    assert done.stderr.splitlines()[-1].startswith(said) and list((tmp_path / "q").iterdir()) == []
+
+
 def test_the_installed_command_helps_without_loading_the_workers():
     assert run("--version").stdout == f"coos, version {version('coos-helpers')}\n"
     slow = {"numpy", "h5py", "requests", "sklearn", "torch"}
@@ -176,7 +223,7 @@ def test_the_installed_command_stopped_by_ctrl_c_goes_on_when_called_again(tmp_p
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     said = process.communicate()[1]
-    pipe.unlink()
+    pipe.unlink(missing_ok=True)
     assert process.returncode == 130 and len(list(out.rglob("*.tif"))) == 40
     assert said.rstrip().endswith("Stopped. Run the same command again to go on.") and "Traceback" not in said
     assert_one_error_line(run("check", out), str(out / "train"), "Unpack the split again")

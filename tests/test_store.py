@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import errno
 import mmap
 import os
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import PROJECT, cells, places, write_split
+from conftest import PROJECT, at_once, cells, files_up_to, places, write_split
 
 from coos_helpers import store
 from coos_helpers.data import open_split
@@ -400,6 +401,142 @@ def test_what_is_stopped_leaves_nothing_half_and_the_old_file_as_it_was(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["file.bin"]
 
 
+def write_bytes(file):
+    file.write(bytes(200_000))
+
+
+def write_little(file):
+    file.write(bytes(3000))  # which stays in memory until the file is closed
+
+
+def write_arrays(file):
+    np.savez(file, one=np.arange(20_000.0), two=np.ones(3))
+
+
+def write_packed(file):
+    np.savez_compressed(file, **{str(i): np.random.default_rng(i).random(1000) for i in range(20)})
+
+
+def write_hdf5(file):
+    with h5py.File(file, "w") as opened:
+        for name in "abcdef":
+            opened[name] = np.arange(20_000)
+
+
+@pytest.mark.parametrize("size", [0, 100, 2999])
+@pytest.mark.parametrize("write", [write_bytes, write_little, write_arrays, write_packed, write_hdf5])
+def test_a_disk_that_takes_no_more_names_the_file_and_is_left_as_it_was(tmp_path, write, size):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"old")
+    for _ in range(2):  # a second try leaves no more than the first
+        with files_up_to(size), pytest.raises(OSError) as error, store.atomic(path) as file:
+            write(file)
+        assert (error.value.errno, error.value.filename) == (errno.EFBIG, str(path))
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file.bin"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+def test_only_what_a_full_disk_says_is_given_the_files_name(tmp_path, number):
+    with pytest.raises(OSError) as error, store.atomic(tmp_path / "file.bin"):
+        raise OSError(number, os.strerror(number))
+    assert error.value.filename == (None if number == errno.EIO else str(tmp_path / "file.bin"))
+
+
+# Two at once
+
+HOLD = "import sys; from coos_helpers import store\nwith store.alone(sys.argv[1]): print('in', flush=True); input()"
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Hold the folder `shared` in another process."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "shared")]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "in\n"
+        yield process
+        process.kill()
+
+
+def test_who_comes_second_says_once_that_it_waits_and_waits(holder, tmp_path, capsys):
+    gone = []
+
+    def second():
+        with store.alone(tmp_path / "shared") as waited:
+            return waited, list(gone)
+
+    def leave():
+        time.sleep(0.2)
+        gone.append(1)
+        holder.communicate("go on\n")
+
+    seconds = iter([leave, second, second])
+    given = at_once(lambda: next(seconds)(), 3)[1:]
+    assert [done for _, done in given] == [[1], [1]] and given[0][0]
+    said = capsys.readouterr().err
+    assert said.count(f"Another process is at work in {tmp_path / 'shared'}. Waiting") == 1
+    assert said.startswith("\r"), "as a progress bar, which pages leave out"
+    assert list((tmp_path / "shared").iterdir()) == []
+
+
+def test_a_killed_process_holds_nobody_up(holder, tmp_path, capsys):
+    with store.alone(tmp_path / "shared", "other") as waited:
+        assert waited is False  # another thing in the same folder
+    holder.kill()
+    holder.wait()
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == [".coos.lock"]
+    with store.alone(tmp_path / "shared") as waited:
+        assert waited is False and capsys.readouterr().err == ""
+    assert list((tmp_path / "shared").iterdir()) == []
+
+
+def test_of_many_there_is_never_more_than_one(tmp_path):
+    inside = []
+
+    def work():
+        for _ in range(20):
+            with store.alone(tmp_path):
+                inside.append(1)
+                time.sleep(0.0005)
+                assert len(inside) == 1
+                inside.clear()
+        return "done"
+
+    assert at_once(work, 6) == ["done"] * 6 and list(tmp_path.iterdir()) == []
+
+
+def test_what_stops_the_work_ends_the_lock(tmp_path):
+    with pytest.raises(KeyboardInterrupt), store.alone(tmp_path):
+        raise KeyboardInterrupt
+    with store.alone(tmp_path) as waited:
+        assert waited is False
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_without_locks_work_goes_on_and_that_is_said_once(tmp_path, monkeypatch, capsys, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    for _ in range(3):
+        with store.alone(tmp_path) as waited:
+            assert waited is None
+    assert capsys.readouterr().err.count(f"{tmp_path}: nothing can be locked there.") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_where_no_lock_can_be_written_what_is_there_can_be_used(tmp_path, monkeypatch, capsys, number):
+    def refuse(path, *_, **__):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with store.alone(tmp_path) as waited:
+        assert waited is None and capsys.readouterr().err == ""
+
+
 # What is kept
 
 
@@ -431,6 +568,27 @@ def test_what_is_kept_is_made_once_for_each_split_and_setting(making, release):
     assert store.kept(make, split, scale=2.0).sum() == 2 * found.sum()
     store.kept(make, release["test1"])
     assert len(calls) == 3
+
+
+def test_what_two_ask_for_at_once_is_made_once(making, build_folder, monkeypatch):
+    make, calls, split = making
+
+    def slow(split):
+        time.sleep(0.1)
+        return make(split)
+
+    slow.__module__, slow.__qualname__ = make.__module__, make.__qualname__
+    for found in at_once(lambda: store.kept(slow, split), 3):
+        assert found[:, 0].tolist() == split.labels.tolist()
+    assert len(calls) == 1 and list(kept_file(build_folder).parent.iterdir()) == [kept_file(build_folder)]
+
+
+def test_what_the_disk_cannot_take_is_not_kept(making, build_folder):
+    make, calls, split = making
+    with files_up_to(100), pytest.raises(OSError, match="File too large: .*npz"):
+        store.kept(make, split)
+    assert list((build_folder / "features" / "texture").iterdir()) == []
+    assert store.kept(make, split).shape == (len(split), 1) and len(calls) == 2
 
 
 def test_layers_come_back_by_name(making):
@@ -487,9 +645,9 @@ def test_nothing_is_kept_of_files_that_change_while_it_is_made(build_folder, mak
         return make(split)
 
     slow.__module__, slow.__qualname__ = make.__module__, make.__qualname__
-    with pytest.raises(ValueError, match="found other data than a while ago; expected no change. Run this again."):
+    with pytest.raises(ValueError, match="found other data than before; expected no change. Run this again."):
         store.kept(slow, split)
-    assert not (build_folder / "features").exists()
+    assert not list((build_folder / "features").rglob("*.npz"))
     assert store.kept(make, split).shape == (14, 1)
 
 

@@ -12,6 +12,8 @@ from coos_helpers.data.errors import DataError
 from coos_helpers.data.release import open_release, open_split
 from coos_helpers.data.split_names import find_splits
 from coos_helpers.data.tiff import CHANNELS, NAME, SIDECAR, find_images
+from coos_helpers.store.files import naming
+from coos_helpers.store.lock import alone
 
 EMPTY_FOLDER = "Choose an empty folder, or remove what is there if it is no longer needed."
 
@@ -41,15 +43,16 @@ def unpack(folder, out, progress=True):
     folder, out = Path(folder), Path(out)
     splits = open_release(folder) if folder.is_dir() else {(split := open_split(folder)).name: split}
     targets = {name: out / name for name in splits}
-    for name, path in find_splits(out)[0] if out.is_dir() else []:
-        if path not in targets.values() and (folder.is_dir() or name in targets):
-            raise DataError(out, f"the split {name} in {path.name}", f"only splits of {folder}", EMPTY_FOLDER)
-    for name, split in splits.items():
-        _check_target(split, targets[name])
-    with tqdm(total=sum(map(len, splits.values())), unit=" cells", disable=not progress) as bar:
+    with alone(out):
+        for name, path in find_splits(out)[0]:
+            if path not in targets.values() and (folder.is_dir() or name in targets):
+                raise DataError(out, f"the split {name} in {path.name}", f"only splits of {folder}", EMPTY_FOLDER)
         for name, split in splits.items():
-            bar.set_description(name)
-            _unpack_split(split, targets[name], bar)
+            _check_target(split, targets[name])
+        with tqdm(total=sum(map(len, splits.values())), unit=" cells", disable=not progress) as bar:
+            for name, split in splits.items():
+                bar.set_description(name)
+                _unpack_split(split, targets[name], bar)
     return targets
 
 
@@ -73,7 +76,9 @@ def _check_target(split, target):
 
 def _unpack_split(split, target, bar):
     """Write one split's `cells.json` and every image that is not there yet."""
-    _write(target / SIDECAR, json.dumps(_description(split), indent=1, ensure_ascii=False).encode("utf-8"))
+    description = json.dumps(_description(split), indent=1, ensure_ascii=False).encode("utf-8")
+    if not (file := target / SIDECAR).exists() or file.read_bytes() != description:
+        _write(file, description)
     for indices, images in split.batches():
         for index, image in zip(indices, images, strict=True):
             for channel, pixels in zip(CHANNELS, image, strict=True):
@@ -106,5 +111,10 @@ def _write(file, content):
     """Write a file whole or not at all: a reader never meets half an image."""
     unfinished = file.with_name(f"{file.name}.part")
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.write_bytes(content)
-    unfinished.replace(file)
+    try:
+        with naming(file):
+            unfinished.write_bytes(content)
+        unfinished.replace(file)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -15,6 +15,8 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
+from coos_helpers.store.files import naming
+
 PROGRESS = 1 << 20  # bytes after which tries are counted anew; with less, a dying line would go on for ever
 PIECE = 1 << 14  # bytes; what a cut connection leaves of a piece is lost
 RETRY = Retry(5, status_forcelist=(429, 500, 502, 503, 504), backoff_factor=1)  # about half a minute of waits
@@ -115,7 +117,7 @@ def _append(part, size, answer):
         # A page of another kind, perhaps: not one byte of it into the part.
         raise requests.RequestException(f"the server offers {many} bytes where {size - start:,} are expected")
     bar = tqdm(desc=part.stem, total=size, initial=start, unit="B", unit_scale=True)
-    with bar, open(part, "ab" if start else "wb") as sink, suppress(requests.RequestException):
+    with naming(part), bar, open(part, "ab" if start else "wb") as sink, suppress(requests.RequestException):
         for piece in answer.iter_content(PIECE):
             bar.update(sink.write(piece))
             if sink.tell() > size:  # an answer that told no length; whoever checks the file finds it wrong

@@ -2,11 +2,13 @@
 
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import requests
 
 from coos_helpers.fetch.http import settings
+from coos_helpers.store.lock import alone
 
 #: The 13 convolution layers as torchvision hands them out (`VGG16_Weights.IMAGENET1K_FEATURES`), 528 MB.
 URL = "https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth"
@@ -56,7 +58,8 @@ def load():
         if not at_hand():
             raise ConnectionError("it is out of reach")
         socket.setdefaulttimeout(60)  # seconds without a byte; torch alone would wait for ever
-        state = torch.hub.load_state_dict_from_url(URL, str(file.parent), "cpu", check_hash=True, weights_only=True)
+        with nullcontext() if file.exists() else alone(file.parent, file.stem):
+            state = torch.hub.load_state_dict_from_url(URL, str(file.parent), "cpu", check_hash=True, weights_only=True)
         for name, shape in SHAPES.items():
             found = state.get(name)
             kind = f"{found.dtype} of shape {tuple(found.shape)}" if torch.is_tensor(found) else type(found).__name__

@@ -8,6 +8,8 @@ from hashlib import file_digest
 from pathlib import Path
 
 from coos_helpers.fetch.http import DownloadError, fetch_bytes, fetch_file, length, say
+from coos_helpers.store.files import atomic
+from coos_helpers.store.lock import alone
 
 MD5 = re.compile("md5:[0-9a-f]{32}").fullmatch
 NOTICE = """\
@@ -39,14 +41,14 @@ def download(folder, record=3386336, api="https://zenodo.org/api/records"):
     folder = Path(folder).expanduser()
     say(NOTICE)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = _read_record(f"{api}/{record}", folder / f"zenodo-{record}.json")
-        needed = [file for file in files if not _is_right(*file)]
-        to_come = sum(size - length(_part(path)) for path, _, size, _ in needed)
-        if to_come > (free := shutil.disk_usage(folder).free):
-            raise OSError(f"Make room in {folder}: {free / 1e9:.2f} GB free, {to_come / 1e9:.2f} GB to come.")
-        for file in needed:
-            _fetch(*file)
+        with alone(folder):
+            files = _read_record(f"{api}/{record}", folder / f"zenodo-{record}.json")
+            needed = [file for file in files if not _is_right(*file)]
+            to_come = sum(size - length(_part(path)) for path, _, size, _ in needed)
+            if to_come > (free := shutil.disk_usage(folder).free):
+                raise OSError(f"Make room in {folder}: {free / 1e9:.2f} GB free, {to_come / 1e9:.2f} GB to come.")
+            for file in needed:
+                _fetch(*file)
     except OSError as error:
         raise DownloadError(
             f"{str(error).rstrip('.')}. Run the same again later: it goes on from what has arrived. Or download by "
@@ -73,8 +75,8 @@ def _read_record(url, kept):
         ]
     if not files or min(size for _, _, size, _ in files) < 1:
         raise DownloadError(f"{url} did not answer with a Zenodo record that has HDF5 files, but with {body[:60]!r}.")
-    with suppress(OSError):  # a folder that is complete may be read-only
-        kept.write_bytes(body)
+    with suppress(OSError), atomic(kept) as file:  # a folder that is complete may be read-only
+        file.write(body)
     return files
 
 
@@ -83,7 +85,8 @@ def _is_right(path, checksum, *_):
     found = _checksum(path) if path.exists() else None
     if found == checksum:
         say(f"{path} is here already, checksum right.")
-        _part(path).unlink(missing_ok=True)  # of no use any more, where the file came another way
+        if _part(path).exists():  # of no use any more, where the file came another way
+            _part(path).unlink()
     elif found:
         say(f"{path} has the checksum {found}, the record says {checksum}: it stays until the right one has come.")
     return found == checksum

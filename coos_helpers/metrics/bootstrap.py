@@ -5,7 +5,7 @@ Cells of a well share its plate, neighbours and focus, so they are not independe
 
 import numpy as np
 
-from coos_helpers.metrics.scores import checked_classes
+from coos_helpers.metrics.arguments import CLASSES, NAMES, REAL, array, checked_classes, number, seed_of
 
 
 def resampled_sensitivities(labels, predicted, n_classes, wells=None, resamples=2000, seed=0):
@@ -46,9 +46,8 @@ def resampled_errors(labels, predicted, wells=None, resamples=2000, seed=0):
     -------
     (1 + R,) or (M, 1 + R) fractions: of all cells first, then of each draw, NaN where every class has a single well.
     """
-    n_classes = int(max(np.max(labels, initial=0), np.max(predicted, initial=0))) + 1
-    draws, replicated = _drawn(labels, predicted, n_classes, wells, resamples, seed)
-    errors = 1 - draws[..., np.unique(labels)].mean(-1)
+    draws, replicated = _drawn(labels, predicted, None, wells, resamples, seed)
+    errors = 1 - draws[..., np.unique(array("labels", labels, CLASSES))].mean(-1)
     if not replicated.any():
         errors[..., 1:] = np.nan
     return errors
@@ -83,7 +82,8 @@ def difference_interval(labels, first, second, wells=None, resamples=2000, level
     -------
     (low, high), fractions; (nan, nan) where every class has one well.
     """
-    errors = resampled_errors(labels, np.array([first, second]), wells, resamples, seed)
+    both = np.array([checked_classes(labels, one)[1] for one in (first, second)])
+    errors = resampled_errors(labels, both, wells, resamples, seed)
     return interval(errors[0] - errors[1], level)
 
 
@@ -100,19 +100,20 @@ def sensitivity_intervals(labels, predicted, n_classes, wells=None, resamples=20
 
 def interval(values, level=0.95):
     """Give the ends (low, high) of the middle share of draws, of (1 + R,) values with the estimate before the draws."""
-    tail = 100 * (1 - level) / 2
-    low, high = np.percentile(values[1:], (tail, 100 - tail))
+    tail = 50 * (1 - number("level", level, 1e-6, 1 - 1e-6, REAL))
+    draws = array("values", values, nan=True)[1:].astype(float)
+    low, high = np.percentile(draws, (tail, 100 - tail)) if len(draws) else (np.nan, np.nan)
     return float(low), float(high)
 
 
 def _drawn(labels, predicted, n_classes, wells, resamples, seed):
     """Give `resampled_sensitivities`, and whether there was more than one draw to make of each class, (K,) bool."""
-    if resamples < 1:
-        raise ValueError(f"found resamples={resamples}; expected at least one draw.")
-    stack = np.array([checked_classes(labels, one, n_classes)[1] for one in np.atleast_2d(predicted)])
-    labels, rng = np.asarray(labels), np.random.default_rng(seed)
-    if wells is not None and len(wells) != len(labels):
-        raise ValueError(f"found {len(wells)} wells and {len(labels)} labels; expected a well for each cell.")
+    resamples, rng = number("resamples", resamples), np.random.default_rng(seed_of(seed))
+    predicted = array("predicted", predicted, CLASSES, None)
+    models = predicted if predicted.ndim == 2 and len(predicted) else [predicted]
+    checked = [checked_classes(labels, one, n_classes) for one in models]
+    labels, stack, n_classes = checked[0][0], np.array([one[1] for one in checked]), max(one[2] for one in checked)
+    wells = wells if wells is None else array("wells", wells, NAMES, labels.shape)
     sensitivity, replicated = np.full((len(stack), 1 + resamples, n_classes), np.nan), np.zeros(n_classes, bool)
     for label in np.unique(labels):
         mine = labels == label
@@ -123,7 +124,7 @@ def _drawn(labels, predicted, n_classes, wells, resamples, seed):
             sizes, n_drawn = np.ones(len(counts)), max(mine.sum() - 1, 1)
             drawn = rng.multinomial(n_drawn, counts / mine.sum(), resamples)
         else:
-            _, cluster = np.unique(np.asarray(wells)[mine], return_inverse=True)
+            _, cluster = np.unique(wells[mine], return_inverse=True)
             sizes, right = np.bincount(cluster), np.array([np.bincount(cluster, one) for one in right])
             counts, n_drawn = np.ones(len(sizes)), len(sizes) - 1
             places = rng.integers(len(sizes), size=(resamples, n_drawn)) + len(sizes) * np.arange(resamples)[:, None]

@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import array, checked_classes, number
+
 
 def confidences(predicted, scores):
     """Give each cell's confidence, (N,) float64: the score, of (N, K), of the class that was predicted."""
-    return np.asarray(scores, float)[np.arange(len(predicted)), predicted]
+    _, predicted, scores = _checked(predicted, predicted, scores)
+    return scores[np.arange(len(predicted)), predicted]
 
 
 def reliability_curve(labels, predicted, scores, bins=15):
@@ -22,7 +25,8 @@ def reliability_curve(labels, predicted, scores, bins=15):
     (confidence, accuracy, share), each (bins,): the mean confidence and the share of right cells in each bin (NaN in
     an empty one), and the bin's share of all cells (Guo et al. 2017, section 2).
     """
-    confidence = confidences(predicted, scores)
+    labels, predicted, scores = _checked(labels, predicted, scores)
+    confidence, bins = confidences(predicted, scores), number("bins", bins, 1, 10_000)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(place, minlength=bins)
     sums = [np.bincount(place, values, bins) for values in (confidence, np.equal(labels, predicted))]
@@ -54,10 +58,12 @@ def selective_accuracy(labels, predicted, scores, coverages):
     (C,) accuracies: every cell counts the same, and cells of equal confidence count by their mean, as if the cut went
     through them at random.
     """
+    labels, predicted, scores = _checked(labels, predicted, scores)
+    coverages = array("coverages", coverages, low=1e-9, high=1)
     levels, level = np.unique(-confidences(predicted, scores), return_inverse=True)
     answered = np.append(0, np.cumsum(np.bincount(level, minlength=len(levels))))
     right = np.append(0, np.cumsum(np.bincount(level, np.equal(labels, predicted), len(levels))))
-    wanted = np.asarray(coverages, float) * len(level)
+    wanted = coverages * len(level)
     return np.interp(wanted, answered, right) / wanted
 
 
@@ -66,6 +72,15 @@ def confident_errors(labels, predicted, scores, true, called, n=8):
 
     `labels`, `predicted` and `scores` are as for `reliability_curve`.
     """
-    wrong = np.flatnonzero((np.asarray(labels) == true) & (np.asarray(predicted) == called))
+    labels, predicted, scores = _checked(labels, predicted, scores)
+    true, called = (number(*one, 0, scores.shape[1] - 1) for one in (("true", true), ("called", called)))
+    wrong = np.flatnonzero((labels == true) & (predicted == called))
     # Ranked in half precision, so that a pack, which keeps no more of a score, names the same cells.
-    return wrong[np.argsort(-np.asarray(scores)[wrong, called].astype(np.float16), kind="stable")[:n]]
+    return wrong[np.argsort(-scores[wrong, called].astype(np.float16), kind="stable")[: number("n", n, 0)]]
+
+
+def _checked(labels, predicted, scores):
+    """Give labels, predictions and probabilities as arrays that fit each other."""
+    scores = array("scores", scores, shape=(None, None), low=0, high=1 + 1e-6)
+    labels, predicted, _ = checked_classes(labels, predicted, scores.shape[1])
+    return labels, predicted, array("scores", scores, shape=(len(labels), None)).astype(float)

@@ -3,12 +3,17 @@
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
+from coos_helpers.metrics.arguments import LABELS, NAMES, NUMBERS, array, number
+
 FOLDS = 5
+MOST_SEED = 2**32 - 1  # of scikit-learn
 
 
 def folds(labels, groups, n_folds, seed=0):
     """Cut cells into (learned, held_out) indices, with `groups` whole unless None; None if one would lack a class."""
-    if groups is not None and fewest_groups(labels, groups) < n_folds:
+    labels, groups = _checked(labels, groups)
+    n_folds, seed = number("n_folds", n_folds, 2), number("seed", seed, 0, MOST_SEED)
+    if fewest_groups(labels, np.arange(len(labels)) if groups is None else groups) < n_folds:
         return None
     cut = StratifiedKFold if groups is None else StratifiedGroupKFold
     cuts = list(cut(n_folds, shuffle=True, random_state=seed).split(labels, labels, groups))
@@ -17,13 +22,15 @@ def folds(labels, groups, n_folds, seed=0):
 
 def fewest_groups(labels, groups):
     """Count the groups (wells, plates) of the class that has the fewest."""
+    labels, groups = _checked(labels, () if groups is None else groups)
     return min(len(np.unique(groups[labels == k])) for k in np.unique(labels))
 
 
 def cut_folds(labels, wells, seed=0, who=""):
     """Cut a training set into five folds of whole wells, or what is nearest: the cells that take part, and `folds`."""
+    labels, wells = _checked(labels, wells)
     kept = _not_alone(labels, f": {who} goes without them")
-    labels, wells = labels[kept], None if wells is None else np.asarray(wells)[kept]
+    labels, wells = labels[kept], None if wells is None else wells[kept]
     if wells is not None:
         n_folds = min(FOLDS, fewest_groups(labels, wells))
         if n_folds > 1 and (cuts := folds(labels, wells, n_folds, seed)):
@@ -37,7 +44,8 @@ def cut_folds(labels, wells, seed=0, who=""):
 
 def hold_out(labels, seed=0):
     """Cut a training set into indices to learn from, and those of a fifth; a class's only cell is learned from."""
-    rest = _not_alone(labels)
+    labels, _ = _checked(labels, None)
+    seed, rest = number("seed", seed, 0, MOST_SEED), _not_alone(labels)
     size = max(-(-len(rest) // 5), len(np.unique(labels[rest])))
     fit, held_out = train_test_split(rest, test_size=size, random_state=seed, stratify=labels[rest])
     return np.concatenate([fit, np.setdiff1d(np.arange(len(labels)), rest)]), held_out
@@ -53,10 +61,18 @@ def _not_alone(labels, then=""):
     return np.flatnonzero(np.isin(labels, classes[counts > 1]))
 
 
+def _checked(labels, groups):
+    """Give labels, of a cell at least, and groups, unless None, as arrays that fit each other."""
+    if not len(labels := array("labels", labels, LABELS)):
+        raise ValueError("labels: found none; expected those of a cell at least.")
+    return labels, groups if groups is None else array("groups", groups, NAMES, labels.shape)
+
+
 def checked_features(features, labels):
     """Give features as (N, d) float64 and labels as (N,), or raise a ValueError that says what is wrong with them."""
     # Single precision would cost the standardised features digits where a mean is large beside its spread.
-    features, labels = np.asarray(features, np.float64), np.asarray(labels)
+    features = array("features", features, NUMBERS, None, -np.inf, np.inf, nan=True).astype(np.float64, copy=False)
+    labels = array("labels", labels, LABELS, None)
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(f"found shapes {features.shape} and {labels.shape}; expected (N, d) features and (N,) labels.")
     if not np.isfinite(features).all():

@@ -6,6 +6,8 @@ left out of the mean in `balanced_error`, never averaged in as zero.
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import CLASSES, NAMES, array, checked_classes, number
+
 
 def confusion_matrix(labels, predicted, n_classes, normalize=False):
     """Count cells by true class (rows) and predicted class (columns).
@@ -24,7 +26,7 @@ def confusion_matrix(labels, predicted, n_classes, normalize=False):
     ------
     ValueError : no cells, arrays of different length, what is no class (such as scores), or one outside the range.
     """
-    labels, predicted, _ = checked_classes(labels, predicted, n_classes)
+    labels, predicted, n_classes = checked_classes(labels, predicted, n_classes)
     counts = np.bincount(labels * n_classes + predicted, minlength=n_classes**2).reshape(n_classes, n_classes)
     if not normalize:
         return counts
@@ -62,7 +64,9 @@ def balanced_error(labels, predicted):
 
 def absent_classes(labels, class_names):
     """Name the classes, of K `class_names` in the order of their numbers, that have no cell in `labels`, (N,)."""
-    present = np.bincount(_whole_numbers("labels", labels), minlength=len(class_names)) > 0
+    class_names = array("class_names", class_names, NAMES).tolist()
+    labels = array("labels", labels, CLASSES, low=0, high=len(class_names) - 1)
+    present = np.bincount(labels, minlength=len(class_names)) > 0
     return [name for name, there in zip(class_names, present, strict=True) if not there]
 
 
@@ -80,29 +84,6 @@ def common_errors(labels, predicted, n_classes, n=2):
     """
     shares = np.nan_to_num(confusion_matrix(labels, predicted, n_classes, normalize=True))
     np.fill_diagonal(shares, 0)
-    order = np.argsort(-shares, axis=None, kind="stable")[:n]
+    order = np.argsort(-shares, axis=None, kind="stable")[: number("n", n, 0)]
     places = zip(*np.unravel_index(order, shares.shape), strict=True)
     return [(int(t), int(c), float(shares[t, c])) for t, c in places if shares[t, c] > 0]
-
-
-def checked_classes(labels, predicted, n_classes=None):
-    """Give labels and predictions as (N,) int64, and the number of classes (found if None); refuse what is none."""
-    labels, predicted = _whole_numbers("labels", labels), _whole_numbers("predicted", predicted)
-    if labels.shape != predicted.shape or not len(labels):
-        words = f"found {len(labels)} labels and {len(predicted)} predictions; expected as many of one as of the other"
-        raise ValueError(f"{words}, and at least one cell.")
-    n_classes = n_classes or int(max(labels.max(), predicted.max())) + 1
-    for name, values in (("labels", labels), ("predicted", predicted)):
-        if values.min() < 0 or values.max() >= n_classes:
-            found = f"{name}: found classes from {values.min()} to {values.max()}; expected 0 to {n_classes - 1}."
-            raise ValueError(f"{found} Pass the number of classes that both arrays are numbered by.")
-    return labels, predicted, n_classes
-
-
-def _whole_numbers(name, values):
-    """Take classes, whole numbers of any type, as (N,) int64."""
-    values = np.asarray(values)
-    if values.ndim != 1 or values.dtype.kind not in "iu":
-        found = f"{name}: found an array of shape {values.shape} and type {values.dtype}; expected (N,) whole numbers."
-        raise ValueError(f"{found} Scores must be turned into classes first, for example by argmax.")
-    return values.astype(np.int64)

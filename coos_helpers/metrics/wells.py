@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import MOST_CLASSES, NAMES, array, checked_classes, number, seed_of
+
 
 def spread(labels, predicted, wells):
     """Estimate how much the wells of a class differ in sensitivity, beyond what so few cells a well explain.
@@ -16,10 +18,11 @@ def spread(labels, predicted, wells):
     float, a standard deviation (fraction): the root of the variance between wells less the binomial variance of their
     cells, by moments (Donner 1986), pooled over classes with two wells or more; 0 if chance explains it, NaN if none.
     """
+    labels, predicted, wells = _checked(labels, predicted, wells)
     excess = []
     for k in np.unique(labels):
         mine = labels == k
-        _, well, cells = np.unique(np.asarray(wells)[mine], return_inverse=True, return_counts=True)
+        _, well, cells = np.unique(wells[mine], return_inverse=True, return_counts=True)
         if len(cells) < 2 or cells.max() < 2:
             continue
         right = np.bincount(well, predicted[mine] == k)
@@ -43,6 +46,8 @@ def worst(labels, predicted, wells, least=10, seed=0):
     (well, error, cells, by_chance) : its name, the share of its cells that are wrong, their number, and what the worst
     share does not exceed in 95 of 100 draws if wells do not matter, only classes. None without such a well.
     """
+    labels, predicted, wells = _checked(labels, predicted, wells)
+    least, rng = number("least", least), np.random.default_rng(seed_of(seed))
     names, well, cells = np.unique(wells, return_inverse=True, return_counts=True)
     big = np.flatnonzero(cells >= least)
     if not len(big):
@@ -52,7 +57,13 @@ def worst(labels, predicted, wells, least=10, seed=0):
     classes, place, of_class = np.unique(labels, return_inverse=True, return_counts=True)
     members = np.zeros((len(names), len(classes)), int)
     np.add.at(members, (well, place), 1)
-    drawn = np.random.default_rng(seed).binomial(members, np.bincount(place, wrong) / of_class, (1000, *members.shape))
+    drawn = rng.binomial(members, np.bincount(place, wrong) / of_class, (1000, *members.shape))
     by_chance = np.percentile((drawn.sum(2)[:, big] / cells[big]).max(1), 95)
     well = big[np.argmax(share)]
     return str(names[well]), float(share.max()), int(cells[well]), float(by_chance)
+
+
+def _checked(labels, predicted, wells):
+    """Give classes and wells as arrays that fit each other; there may be no cells."""
+    labels, predicted, _ = checked_classes(labels, predicted, MOST_CLASSES, least=0)
+    return labels, predicted, array("wells", wells, NAMES, labels.shape)

@@ -4,6 +4,7 @@ A training that is stopped, however rudely, goes on from its last checkpoint and
 for an iteration depends on the seed and the iteration's number alone, and a checkpoint holds all that a step changes.
 """
 
+import io
 import os
 from copy import deepcopy
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from coos_helpers.store.files import atomic, check_zip
+from coos_helpers.store.lock import alone
 
 LARGE = 1_000_000  # parameters; more than that is a matter for a GPU
 
@@ -60,37 +62,38 @@ def train(
     parts = {"network": network, "optimiser": optimiser, "scaler": scaler}
     start, best, history = 0, None, {"loss": [], "checkpoints": [], "held_out": []}
     path = Path(folder) / f"{name}-{made_by}.pt"
-    if path.exists():
-        state = _load(path, made_by, device)
-        start, best, history = state["iteration"], state["best"], state["history"]
-        for part in parts:
-            if state[part]:  # the scaler of a CPU has an empty state, at which that of a GPU would choke
-                parts[part].load_state_dict(state[part])
-    size = sum(parameter.numel() for parameter in network.parameters())
-    if start < iterations and not on_gpu and size > LARGE:
-        print(HINT.format(name, size), flush=True)
-    silent = not progress or start == iterations
-    bar = tqdm(range(start, iterations), name, iterations, initial=start, unit=" steps", disable=silent)
-    for iteration in bar:
-        network.train()
-        optimiser.param_groups[0]["lr"] = rate(iteration)
-        with torch.autocast(device.type, enabled=on_gpu):
-            loss = loss_of(iteration)
-        optimiser.zero_grad()
-        scaler.scale(loss).backward()
-        scaler.step(optimiser)
-        scaler.update()
-        history["loss"].append(loss.item())
-        bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-        due = iteration % save_every == 0
-        if due and judge:
-            history["checkpoints"].append(iteration)
-            history["held_out"].append(judge(network))
-            if history["held_out"][-1] == min(history["held_out"]):
-                best = deepcopy(network.state_dict())
-        if due or iteration == iterations - 1:
-            state = {part: parts[part].state_dict() for part in parts}
-            _save(path, state | {"iteration": iteration + 1, "best": best, "history": history, "made_by": made_by})
+    with alone(folder, path.stem):  # who trains the same network at the same time waits, and finds it trained
+        if path.exists():
+            state = _load(path, made_by, device)
+            start, best, history = state["iteration"], state["best"], state["history"]
+            for part in parts:
+                if state[part]:  # the scaler of a CPU has an empty state, at which that of a GPU would choke
+                    parts[part].load_state_dict(state[part])
+        size = sum(parameter.numel() for parameter in network.parameters())
+        if start < iterations and not on_gpu and size > LARGE:
+            print(HINT.format(name, size), flush=True)
+        silent = not progress or start == iterations
+        bar = tqdm(range(start, iterations), name, iterations, initial=start, unit=" steps", disable=silent)
+        for iteration in bar:
+            network.train()
+            optimiser.param_groups[0]["lr"] = rate(iteration)
+            with torch.autocast(device.type, enabled=on_gpu):
+                loss = loss_of(iteration)
+            optimiser.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(optimiser)
+            scaler.update()
+            history["loss"].append(loss.item())
+            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+            due = iteration % save_every == 0
+            if due and judge:
+                history["checkpoints"].append(iteration)
+                history["held_out"].append(judge(network))
+                if history["held_out"][-1] == min(history["held_out"]):
+                    best = deepcopy(network.state_dict())
+            if due or iteration == iterations - 1:
+                state = {part: parts[part].state_dict() for part in parts}
+                _save(path, state | {"iteration": iteration + 1, "best": best, "history": history, "made_by": made_by})
     if best:
         network.load_state_dict(best)
     network.made_by = made_by
@@ -100,8 +103,10 @@ def train(
 
 def _save(path, state):
     """Write a checkpoint whole or not at all, and onto the disk before it gets its name."""
+    held = io.BytesIO()  # on a full disk, torch's own way of writing says nothing of the disk
+    torch.save(state, held)
     with atomic(path) as handle:
-        torch.save(state, handle)
+        handle.write(held.getbuffer())
         handle.flush()
         os.fsync(handle.fileno())
 

@@ -1,10 +1,12 @@
 """Which errors changed between two test sets? A test of each cell of a difference of confusion matrices."""
 
 from math import comb
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import NAMES, array, checked_classes, number, seed_of
 from coos_helpers.shift.permutation import Units, holm
 
 
@@ -34,7 +36,11 @@ def difference_test(first, second, permutations=9999, seed=0):
     mostly lack, that does not suffice: single cells are exchanged as well, and the larger p-value counts. Holm's
     correction runs over the cells of the matrix that occur. Two plates of one day are no sample of days.
     """
-    n_classes, rng = len(first.class_names), np.random.default_rng(seed)
+    permutations, rng = number("permutations", permutations), np.random.default_rng(seed_of(seed))
+    first, second = _checked(first), _checked(second)
+    if first.class_names != second.class_names:
+        raise ValueError(f"found classes {first.class_names} and {second.class_names}; expected the same in both.")
+    n_classes = len(first.class_names)
     difference, p_value, adjusted, used = np.full((4, n_classes, n_classes), np.nan)
     smallest = np.full(n_classes, np.nan)
     for k in range(n_classes):
@@ -55,6 +61,16 @@ def difference_test(first, second, permutations=9999, seed=0):
     adjusted[tested] = 1.0
     adjusted[tested & (used > 0)] = holm(p_value[tested & (used > 0)])
     return Differences(difference, p_value, adjusted, smallest)
+
+
+def _checked(p):
+    """Give what is tested of some `Predictions` as arrays that fit each other."""
+    if not all(hasattr(p, part) for part in ("labels", "predicted", "well", "class_names")):
+        raise ValueError(f"found {type(p).__name__}; expected the `Predictions` of two splits.")
+    classes = array("class_names", p.class_names, NAMES).tolist()
+    labels, predicted, _ = checked_classes(p.labels, p.predicted, len(classes))
+    well = None if p.well is None else array("well", p.well, NAMES, labels.shape)
+    return SimpleNamespace(labels=labels, predicted=predicted, well=well, class_names=classes)
 
 
 def _cells_exchanged(predicted, n_second, n_classes, permutations, rng):

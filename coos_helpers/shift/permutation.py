@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import CLASSES, array
+
 
 class Outcome(NamedTuple):
     """Hold what a test of two samples found: its effect size, the p-value, and the smallest there could have been.
@@ -51,11 +53,11 @@ class Units:
         (label, well, side), of_cell = np.unique([labels, well, sides], axis=1, return_inverse=True)
         _, block, times = np.unique([label, well], axis=1, return_inverse=True, return_counts=True)
         block = np.where(times[block] > 1, len(label) + block, label)
-        return cls(of_cell.ravel(), label, side, block, weights_of(label, side, np.ones(len(label), bool)))
+        return cls(of_cell.ravel(), label, side, block, _weights_of(label, side, np.ones(len(label), bool)))
 
     def restricted(self, chosen):
         """Keep the weights of some units only."""
-        return replace(self, weight=weights_of(self.label, self.side, chosen))
+        return replace(self, weight=_weights_of(self.label, self.side, chosen))
 
     def half(self, rng):
         """Choose half of each class's units of each side, both parts of a well that lies in both; (U,) bool."""
@@ -107,7 +109,7 @@ class Units:
         return Outcome(float(size), float(p_value), max(1 / ways, 1 / len(statistic)))
 
 
-def weights_of(label, side, chosen):
+def _weights_of(label, side, chosen):
     """Weigh the units that are `chosen`, (U,) bool, as in `Units`; the others, and classes that a side lacks, get 0."""
     weight = np.zeros(len(label))
     for k in np.unique(label):
@@ -119,6 +121,7 @@ def weights_of(label, side, chosen):
 
 def rank_within(groups):
     """Number the members of each group, of (n,) that are named by whole numbers, from 0 in the order that they come."""
+    groups = array("groups", groups, CLASSES)
     order = np.argsort(groups, kind="stable")
     rank = np.empty(len(groups), int)
     rank[order] = np.arange(len(groups)) - np.searchsorted(groups[order], groups[order])
@@ -127,7 +130,7 @@ def rank_within(groups):
 
 def holm(p_values):
     """Correct p-values, (n,), for their number by Holm's step-down method (Holm 1979)."""
-    p_values = np.asarray(p_values, float)
+    p_values = array("p_values", p_values, low=0, high=1).astype(float)
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
     adjusted = np.empty_like(p_values)

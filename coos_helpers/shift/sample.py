@@ -1,12 +1,13 @@
 """Some cells of every well as points: what the tests of a shift need of a split."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from coos_helpers.metrics.arguments import CLASSES, NAMES, array, number, seed_of
 from coos_helpers.shift.permutation import rank_within
 
 
@@ -41,17 +42,29 @@ def subsample_pca(features, release, per_well=12, components=32, seed=0):
     -------
     dict from split name to `Sample`, its cells in random order.
     """
-    train = np.asarray(features["train"], np.float64)
-    solver = "full" if len(train) < train.shape[1] else "covariance_eigh"
-    rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver)).fit(train)
-    samples = {}
+    fits = isinstance(features, dict) and isinstance(release, dict) and {"train"} <= {*release} <= {*features}
+    if not fits or not all(hasattr(split, "well_ids") for split in release.values()):
+        raise ValueError("found features and a release that do not fit; expected dicts of the same splits, with train.")
+    per_well, components, seed = number("per_well", per_well), number("components", components), seed_of(seed)
+    cells, width = {}, None
     for name, split in release.items():
-        wells, order = split.well_ids, np.random.default_rng([seed, len(split)]).permutation(len(split))
-        groups = split.labels if wells is None else np.unique(wells, return_inverse=True)[1] + split.labels * len(split)
+        labels, wells = array(f"labels of {name}", split.labels, CLASSES, low=0), split.well_ids
+        wells = None if wells is None else array(f"wells of {name}", wells, NAMES, labels.shape)
+        values = array(f"features of {name}", features[name], shape=(number(f"cells of {name}", len(labels)), width))
+        cells[name], width = (labels, wells, values), values.shape[1]
+    train = cells["train"][2].astype(np.float64)
+    solver = "full" if len(train) < train.shape[1] else "covariance_eigh"
+    rotate = make_pipeline(StandardScaler(), PCA(min(components, *train.shape), svd_solver=solver))
+    with np.errstate(invalid="ignore"):  # constant features have no variance whose share could be explained
+        rotate.fit(train)
+    samples = {}
+    for name, (labels, wells, values) in cells.items():
+        order = np.random.default_rng([seed, len(labels)]).permutation(len(labels))
+        groups = labels if wells is None else np.unique(wells, return_inverse=True)[1] + labels * len(labels)
         chosen = order[rank_within(groups[order]) < per_well * (24 if wells is None else 1)]
-        points = rotate.transform(np.asarray(features[name][chosen], np.float64))
-        named = (part if part is None else part[chosen] for part in (wells, split.plate))
-        samples[name] = Sample(points.astype(np.float32), split.labels[chosen], *named)
+        points = rotate.transform(values[chosen].astype(np.float64))
+        named = (part if part is None else part[chosen] for part in (wells, release[name].plate))
+        samples[name] = Sample(points.astype(np.float32), labels[chosen], *named)
     return samples
 
 
@@ -67,7 +80,9 @@ def halves(sample, seed=0, by="well"):
     -------
     (Sample, Sample). A class with a single well (or plate) is left out.
     """
-    rng = np.random.default_rng(seed)
+    if not isinstance(by, str) or by not in ("well", "plate"):
+        raise ValueError(f"by: found {by!r}; expected 'well' or 'plate'.")
+    sample, rng = _checked("the sample", sample), np.random.default_rng(seed_of(seed))
     names = sample.plates if by == "plate" and sample.plates is not None else sample.wells
     names = np.arange(len(sample.labels)) if names is None else names
     side = np.full(len(names), -1)
@@ -81,6 +96,8 @@ def halves(sample, seed=0, by="well"):
 
 def even_out(a, b):
     """Take as many cells of one sample as of the other from each well that both have, to make them exchangeable."""
+    a = _checked("the first sample", a)
+    b = _checked("the second sample", b, a.points.shape[1])
     if a.wells is None or b.wells is None:
         return a, b
     places = [np.char.add(np.char.add(s.labels.astype(str), "/"), s.wells) for s in (a, b)]
@@ -89,3 +106,15 @@ def even_out(a, b):
     counts = np.array([np.bincount(part, minlength=len(wells)) for part in parts])
     limit = np.where(counts.min(0), counts.min(0), counts.max(0))
     return tuple(s.part(rank_within(part) < limit[part]) for s, part in zip((a, b), parts, strict=True))
+
+
+def _checked(name, sample, d=None):
+    """Give a sample as arrays that fit each other, and (n, d) points."""
+    if not isinstance(sample, Sample):
+        raise ValueError(f"{name}: found {type(sample).__name__}; expected a `Sample`, as `subsample_pca` gives it.")
+    labels = array(f"labels of {name}", sample.labels, CLASSES, low=0)
+    parts = {"points": array(f"points of {name}", sample.points, shape=(len(labels), d)), "labels": labels}
+    for part in ("wells", "plates"):
+        if (names := getattr(sample, part)) is not None:
+            parts[part] = array(f"{part} of {name}", names, NAMES, labels.shape).astype(str)
+    return replace(sample, **parts)

@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import REAL, array, number
 from coos_helpers.metrics.bootstrap import interval as interval
 
 #: The simulator's factors in six groups, by what a microscopist would call them; every factor is in one of them.
@@ -33,18 +34,19 @@ def shift_of(on, groups=None, sizes=None):
     -------
     dict from factor to size.
     """
-    groups = GROUPS if groups is None else groups
-    if unknown := set(on) - set(groups):
-        raise ValueError(f"found the group {unknown.pop()!r}; expected some of {', '.join(groups)}.")
-    full = dict.fromkeys((factor for factors in groups.values() for factor in factors), 1.0) | (sizes or {})
+    groups, sizes = (GROUPS if groups is None else groups), ({} if sizes is None else sizes)
+    if not isinstance(groups, dict) or not isinstance(sizes, dict):
+        raise ValueError(f"found groups={groups!r} and sizes={sizes!r}; expected a dict each, or None.")
+    if unknown := set(_players(on)) - set(groups):
+        raise ValueError(f"found the group {unknown.pop()!r}; expected some of {', '.join(map(str, groups))}.")
+    full = dict.fromkeys((factor for factors in groups.values() for factor in _players(factors, 99)), 1.0)
+    full |= {factor: number(f"size of {factor}", size, -2, 10, REAL) for factor, size in sizes.items()}
     return {factor: full[factor] * (name in on) for name, factors in groups.items() for factor in factors}
 
 
 def coalitions(players):
     """List all 2^n sets of n players with different names, from nobody to everybody: frozensets."""
-    players = tuple(players)
-    if len(set(players)) < len(players):
-        raise ValueError(f"found the players {players}; expected each of them once.")
+    players = _players(players)
     return [frozenset(some) for size in range(len(players) + 1) for some in combinations(players, size)]
 
 
@@ -64,9 +66,9 @@ def shapley_values(value, players):
     Source: Shapley 1953, A value for n-person games. The values are the only ones that add up, treat equal players
     equally, give nothing to a player who changes nothing, and are additive over games.
     """
-    players = tuple(players)
-    worth = {some: np.asarray(value(some), np.float64) for some in coalitions(players)}
-    shares = {}
+    players, worth, shares = _players(players), {}, {}
+    for some in coalitions(players):
+        worth[some] = _worth(value, some, worth)
     for player in players:
         shares[player] = sum(
             # One in n orders has this many before the player, shared among the sets of that size.
@@ -83,8 +85,28 @@ def one_at_a_time(value, players):
     Both are dicts as from `shapley_values`: value({player}) - value(none), and value(all) - value(all others). They are
     equal for a player who does not interact with the others; neither has to add up to anything.
     """
+    players, worth = _players(players), {}
     nobody, everybody = frozenset(), frozenset(players)
-    none, full = (np.asarray(value(some), np.float64) for some in (nobody, everybody))
-    alone = {player: np.asarray(value(frozenset({player})), np.float64) - none for player in players}
-    last = {player: full - np.asarray(value(everybody - {player}), np.float64) for player in players}
+    for some in (nobody, everybody, *(side for p in players for side in (frozenset({p}), everybody - {p}))):
+        worth[some] = _worth(value, some, worth)
+    alone = {player: worth[frozenset({player})] - worth[nobody] for player in players}
+    last = {player: worth[everybody] - worth[everybody - {player}] for player in players}
     return alone, last
+
+
+def _players(players, most=16):
+    """Give players, each of them once and no more than have 2^16 sets, as a tuple."""
+    plain = isinstance(players, tuple | list | set | frozenset | dict)
+    if not plain or len(players) > most or not all(isinstance(player, str | int) for player in players):
+        raise ValueError(f"found the players {players!r}; expected a list of up to {most} names.")
+    if len(set(players)) < len(players):
+        raise ValueError(f"found the players {players}; expected each of them once.")
+    return tuple(players)
+
+
+def _worth(value, some, others):
+    """Give the value of a set of players, a number or an array of the shape of the others' (NaN stays NaN)."""
+    if not callable(value):
+        raise ValueError(f"found {value!r} as value; expected a function from a set of players to a number.")
+    shape = next((other.shape for other in others.values()), None)
+    return array(f"value of {set(some)}", value(some), shape=shape, nan=True).astype(np.float64)

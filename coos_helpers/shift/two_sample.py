@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import euclidean_distances
 
+from coos_helpers.metrics.arguments import number, seed_of
 from coos_helpers.shift.permutation import Outcome, Units
 from coos_helpers.shift.sample import even_out
 
@@ -30,10 +31,11 @@ def mmd_test(a, b, permutations=999, seed=0):
     Outcome : `size` is the squared discrepancy (mean over classes; Gretton et al. 2012, equation 5, on the wells'
     mean embeddings, each well's own without its diagonal) less its mean over exchanges: about 0 without a shift.
     """
+    permutations, rng = number("permutations", permutations), np.random.default_rng(seed_of(seed))
     points, labels, units = _exchangeable(a, b)
     if not units.weight.any():
         return NOTHING
-    weights = units.exchanged(permutations, np.random.default_rng(seed))
+    weights = units.exchanged(permutations, rng)
     squares = {k: euclidean_distances(points[labels == k], squared=True) for k in units.weighed()}
     width = np.median(np.concatenate([d[np.triu_indices(len(d), 1)] for d in squares.values()]))
     statistic = np.zeros(1 + permutations)
@@ -68,8 +70,9 @@ def classifier_test(a, b, permutations=999, seed=0):
     Outcome : `size` is the share of cells that are named rightly, both samples and all classes counting the same: one
     half without a shift, 1 if no cell of the one could be of the other. NaN where no class takes part.
     """
+    permutations, rng = number("permutations", permutations), np.random.default_rng(seed_of(seed))
     points, labels, units = _exchangeable(a, b)
-    taught = units.half(rng := np.random.default_rng(seed))
+    taught = units.half(rng)
     able = np.isin(units.label, np.intersect1d(*(units.restricted(half).weighed() for half in (taught, ~taught))))
     teaching, asking = units.restricted(taught & able), units.restricted(~taught & able)
     if not teaching.weight.any():

@@ -1,10 +1,14 @@
 """The same simulated cell under another microscope: pairs of pictures that differ in one cause."""
 
+from coos_helpers.metrics.arguments import REAL, number
 from coos_helpers.simulate.factors import FACTORS, INDEX, centre_values, shift_sizes, well_effects
 from coos_helpers.simulate.layout import SPLITS
 from coos_helpers.simulate.sample import choose_cells, split_number
 
 TECHNICAL = tuple(factor.name for factor in FACTORS if factor.kind == "technical")
+#: What a technical factor may be. The scene ends 14 um from its middle, and a picture must not reach beyond.
+LIMITS = {factor.name: (0.0, 1000 * factor.centre) for factor in FACTORS if factor.kind == "technical"}
+LIMITS |= {"pixel": (0.01, 0.4), "chromatic_x": (-1.2, 1.2), "chromatic_y": (-1.2, 1.2), "focus": (-20.0, 20.0)}
 
 
 def specimens(split, cells, seed=0, shift=None):
@@ -48,16 +52,20 @@ def reimage(specimen, microscope=None):
 
     Raises
     ------
-    ValueError : a name that is no technical factor.
+    ValueError : a name that is no technical factor, or a value that it cannot have.
     """
     from coos_helpers.simulate.experiment import picture  # here, as it loads the compiler
 
-    for name in microscope or {}:
+    if not hasattr(specimen, "scene") or not isinstance(microscope, dict | None):
+        given = f"{type(specimen).__name__} and {type(microscope).__name__}"
+        raise ValueError(f"found {given}; expected one of `specimens`, and a dict of technical factors or None.")
+    for name, value in (microscope or {}).items():
         if name not in TECHNICAL:
             raise ValueError(
                 f"found {name!r} in microscope; expected technical factors ({', '.join(TECHNICAL)}). "
                 "What is biological is drawn with the scene: use `draw` or `specimens` with a shift."
             )
+        number(name, value, *LIMITS[name], REAL)
     return picture(specimen._replace(values={**specimen.values, **(microscope or {})}))
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import REAL, number
 from coos_helpers.simulate.layout import SPLITS
 
 
@@ -100,7 +101,8 @@ def shift_sizes(shift):
 
     Parameters
     ----------
-    shift : {factor name: size}, one number for all factors, or None for 1 everywhere.
+    shift : {factor name: size}, one number for all factors, or None for 1 everywhere. A size is from -2 to 10: beyond,
+        a picture would reach out of what is drawn.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def shift_sizes(shift):
 
     Raises
     ------
-    ValueError : an unknown factor, or a size that is no number.
+    ValueError : an unknown factor, or no such size.
     """
     sizes = np.ones(len(FACTORS))
     if shift is not None and not isinstance(shift, dict):
@@ -116,9 +118,7 @@ def shift_sizes(shift):
     for name, size in (shift or {}).items():
         if name not in INDEX:
             raise ValueError(f"shift names {name!r}, which is no factor; the factors are {', '.join(NAMES)}")
-        if isinstance(size, bool) or not isinstance(size, int | float | np.number) or not np.isfinite(size):
-            raise ValueError(f"shift of {name} is {size!r}; it must be a number, 0 for as in training, 1 for as usual")
-        sizes[INDEX[name]] = size
+        sizes[INDEX[name]] = number(f"shift of {name}", size, -2, 10, REAL)
     return sizes
 
 

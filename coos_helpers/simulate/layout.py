@@ -8,10 +8,12 @@ lie inside (training and test1) and 2 at the border (test2). As every plate carr
 a picture was taken says little of its class.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
+from coos_helpers.metrics.arguments import REAL, number, seed_of
 from coos_helpers.published import CLASS_NAMES
 
 SPLITS = ("training", "test1", "test2", "test3", "test4")
@@ -50,8 +52,8 @@ class Well(NamedTuple):
 
 
 def minimum_scale():
-    """Return the smallest `scale` at which every training well still has a cell."""
-    return 6 * 4 * len(CLASS_NAMES) / COUNTS["training"]
+    """Return the smallest `scale` at which every training well still has a cell, rounded up to a number to print."""
+    return math.ceil(1e5 * 6 * 4 * len(CLASS_NAMES) / COUNTS["training"]) / 1e5
 
 
 def layout(scale=1.0, seed=0):
@@ -61,8 +63,8 @@ def layout(scale=1.0, seed=0):
 
     Parameters
     ----------
-    scale : number of cells relative to Table 2's; the cells of a split add up to round(scale * its count).
-    seed : of the run.
+    scale : number of cells relative to Table 2's, 0.00406 to 100; a split's add up to round(scale * its count).
+    seed : of the run, a whole number from 0 to 2^63 - 1.
 
     Returns
     -------
@@ -70,13 +72,10 @@ def layout(scale=1.0, seed=0):
 
     Raises
     ------
-    ValueError : a scale that leaves a training well empty.
+    ValueError : no such scale, as one that leaves a training well empty, or no such seed.
     """
-    if not np.isfinite(scale) or scale < minimum_scale():
-        raise ValueError(
-            f"scale is {scale!r}; it must be at least {minimum_scale():.5f}, or some wells would have no cell"
-        )
-    rng = np.random.default_rng([seed, 0])
+    scale = number("scale", scale, minimum_scale(), 100, REAL)
+    rng = np.random.default_rng([seed_of(seed), 0])
     seats = [_seats(rng) for _ in range(14)]
     groups = {split: [] for split in SPLITS}
     for label in range(len(CLASS_NAMES)):
@@ -92,10 +91,10 @@ def layout(scale=1.0, seed=0):
     groups["test1"] = groups["training"]
     growth = {key: rng.lognormal(0.0, 0.10) for group in groups.values() for key in sorted(group)}
     wells = {}
-    for number, split in enumerate(SPLITS):
+    for place, split in enumerate(SPLITS):
         group = sorted(groups[split], key=lambda key: (key[1], key[0], key[2]))
         cells = _share(round(scale * COUNTS[split]), group, growth)
-        wells[split] = [Well(number, *key, int(n)) for key, n in zip(group, cells, strict=True)]
+        wells[split] = [Well(place, *key, int(n)) for key, n in zip(group, cells, strict=True)]
     return wells
 
 

@@ -14,7 +14,9 @@ from tqdm import tqdm
 from coos_helpers.simulate.factors import FACTORS, shift_sizes
 from coos_helpers.simulate.kernels import source_digest
 from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
-from coos_helpers.simulate.sample import PLACE, checked_seed, draw_batch, in_order
+from coos_helpers.simulate.sample import PLACE, draw_batch, in_order
+from coos_helpers.store.files import atomic
+from coos_helpers.store.lock import alone
 
 BATCH = 64  # cells that one task draws: 1 MiB of pictures
 
@@ -30,10 +32,10 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
     Parameters
     ----------
     out : the folder; it is made if it was not there.
-    scale : how many cells, relative to COOS-7's 132,209; wells and plates stay the same.
-    seed : integer, 0 or more; the same seed gives the same cells.
+    scale : how many cells, relative to COOS-7's 132,209, 0.00406 (else a well has none) to 100; wells and plates stay.
+    seed : whole number from 0 to 2^63 - 1; the same seed gives the same cells.
     shift : {factor: size}, or one number for all factors: how far test2, test3 and test4 are from the training data.
-        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond.
+        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond; -2 to 10.
     progress : whether a progress bar is drawn on stderr.
 
     Returns
@@ -44,20 +46,22 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
     ------
     ValueError : an argument that cannot be used, with what was got and what was expected.
     """
-    if isinstance(scale, bool) or not isinstance(scale, int | float | np.integer | np.floating):
-        raise ValueError(f"scale is {scale!r}; it must be a number, such as 0.1 for a tenth of COOS-7's cells")
-    seed, scale = checked_seed(seed), float(scale)
     wells = layout(scale, seed)
-    out = _folder(out)
+    out, seed, scale = Path(out), int(seed), float(scale)
     sizes = shift_sizes(shift)
     named = {f.name: float(size) for f, size in zip(FACTORS, sizes, strict=True) if size != 1}
     mark = {"scale": scale, "seed": seed, "shift": json.dumps(named), "simulator": source_digest()}
-    missing = [split for split in SPLITS if not _finished(_path(out, split), mark)]
-    total = sum(well.cells for split in missing for well in wells[split])
-    with tqdm(total=total, unit="cell", disable=not (progress and missing)) as bar:
-        for split in missing:
-            bar.set_description(f"simulate {split}")
-            write_split(_path(out, split), wells[split], seed, sizes, mark, advance=bar.update)
+    if not _missing(out, mark):  # then it may be read-only
+        return out
+    with alone(_folder(out)) as waited:
+        for half in out.glob(".COOSsim_*") if waited is not None else ():  # of a run that was killed
+            half.unlink()
+        missing = _missing(out, mark)
+        total = sum(well.cells for split in missing for well in wells[split])
+        with tqdm(total=total, unit="cell", disable=not (progress and missing)) as bar:
+            for split in missing:
+                bar.set_description(f"simulate {split}")
+                write_split(_path(out, split), wells[split], seed, sizes, mark, advance=bar.update)
     return out
 
 
@@ -68,27 +72,24 @@ def write_split(path, wells, seed, sizes, mark, advance=lambda cells: None, jobs
     advance: called with the number of cells written. jobs, batch: threads and cells per task, neither of
     which changes a cell.
     """
-    part = path.with_name(f".{path.name}.part")
     tasks = [(well, first, min(batch, well.cells - first)) for well in wells for first in range(0, well.cells, batch)]
-    try:
-        _check_room(part, sum(well.cells for well in wells))
-        with h5py.File(part, "w") as file:
-            sets = _create(file, wells, mark)
-            row = 0
-            for counts, truth in in_order(draw_batch, [(seed, sizes, *task) for task in tasks], jobs or cpu_count()):
-                rows = slice(row, row + len(counts))
-                sets["data"][rows] = counts
-                for name, column in zip(sets["truth"], truth.T, strict=True):
-                    sets["truth"][name][rows] = column
-                row = rows.stop
-                advance(len(counts))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    _check_room(path, sum(well.cells for well in wells))
+    # HDF5 writes through Python's file: on a full disk its own way of writing ends in a crash.
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        sets = _create(file, wells, mark)
+        row = 0
+        for counts, truth in in_order(draw_batch, [(seed, sizes, *task) for task in tasks], jobs or cpu_count()):
+            rows = slice(row, row + len(counts))
+            sets["data"][rows] = counts
+            for name, column in zip(sets["truth"], truth.T, strict=True):
+                sets["truth"][name][rows] = column
+            row = rows.stop
+            advance(len(counts))
+        file.attrs["complete"] = True
 
 
 def _check_room(path, cells):
-    """Refuse to begin what the disk cannot hold: h5py, which crashes later, must not be the one to find it full."""
+    """Refuse to begin what the disk cannot hold."""
     needed = cells * (4 * 64 * 64 + 200) + 100_000  # bytes: pixels, truth, and the file's own
     if shutil.disk_usage(path.parent).free < needed:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent))
@@ -124,11 +125,15 @@ def _path(out, split):
     return out / f"COOSsim_{split}.hdf5"
 
 
+def _missing(out, mark):
+    return [split for split in SPLITS if not _finished(_path(out, split), mark)]
+
+
 def _finished(path, mark):
-    """Say whether a split's file is there, whole and of this run's kind."""
+    """Say whether a split's file is there, of this run's kind, and written to its end: `complete` is written last."""
     try:
-        with h5py.File(path, "r") as file:
-            return all(file.attrs.get(key) == value for key, value in mark.items())
+        with h5py.File(path, "r", locking=False) as file:
+            return all(file.attrs.get(key) == value for key, value in {**mark, "complete": True}.items())
     except OSError:
         return False
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from joblib import cpu_count
 
+from coos_helpers.metrics.arguments import number
 from coos_helpers.simulate.factors import FACTORS, NAMES, shift_sizes, well_effects
-from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
+from coos_helpers.simulate.layout import CLASS_NAMES, COUNTS, SPLITS, layout
 
 PLACE = (  # truths that are not factors: (name, unit, meaning)
     ("cell_cycle", "1", "phase of the cell, 0 just divided to 1 about to divide"),
@@ -51,7 +52,7 @@ def draw(split, cells, seed=0, shift=None):
     ----------
     split : `train` (or `training`), `test1` ... `test4`.
     cells : number of cells, 1 or more.
-    seed : of the simulation, an integer, 0 or more.
+    seed : of the simulation, a whole number from 0 to 2^63 - 1.
     shift : {factor name: size}, or one number for all factors, as in `simulate`: 0 as in training, 1 as usual.
 
     Returns
@@ -109,13 +110,6 @@ def in_order(function, tasks, jobs):
         pool.shutdown(cancel_futures=True)
 
 
-def checked_seed(seed):
-    """Return the seed as an int; ValueError if it is none."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed is {seed!r}; it must be an integer, 0 or more")
-    return int(seed)
-
-
 def split_number(split):
     """Return a split's index in SPLITS; `train` is the training split; ValueError if it is none."""
     name = "training" if split == "train" else split
@@ -126,9 +120,8 @@ def split_number(split):
 
 def choose_cells(split, cells, seed):
     """Say how many cells to take of each well of a split, as evenly as can be: [(well, n), ...] for n of 1 or more."""
-    wells = layout(1.0, checked_seed(seed))[SPLITS[split_number(split)]]
-    if isinstance(cells, bool) or not isinstance(cells, int | np.integer) or cells < 1:
-        raise ValueError(f"found {cells!r} cells; expected an integer, 1 or more")
+    wells = layout(1.0, seed)[SPLITS[split_number(split)]]
+    number("cells", cells, 1, max(COUNTS.values()))
     shares = np.zeros(len(wells), int)
     for label in range(len(CLASS_NAMES)):
         mine = np.array([i for i, well in enumerate(wells) if well.label == label])

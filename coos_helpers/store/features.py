@@ -5,6 +5,7 @@ import numpy as np
 from coos_helpers.store.code import PACKAGE
 from coos_helpers.store.files import atomic, check_zip, root
 from coos_helpers.store.keys import code_key, key, split_key
+from coos_helpers.store.lock import alone
 
 
 def kept(make, split, **settings):
@@ -33,11 +34,14 @@ def kept(make, split, **settings):
     made_by = key(split=[of, len(split)], settings=settings, make=make.__qualname__, code=code_key(module))
     path = root() / "features" / module.rpartition(".")[2] / f"{made_by}.npz"
     if (found := _read(path)) is None:
-        made = make(split, **settings)
-        if split_key(split) != of:
-            raise ValueError(f"{split.path}: found other data than a while ago; expected no change. Run this again.")
-        with atomic(path) as file:
-            np.savez(file, **(made if isinstance(made, dict) else {"features": made}))
+        with alone(path.parent, path.stem) as waited:
+            if waited and (found := _read(path)) is not None:
+                return found
+            made = make(split, **settings)
+            if split_key(split) != of:
+                raise ValueError(f"{split.path}: found other data than before; expected no change. Run this again.")
+            with atomic(path) as file:
+                np.savez(file, **(made if isinstance(made, dict) else {"features": made}))
         found = _read(path)
     return found
 

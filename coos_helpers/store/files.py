@@ -1,5 +1,6 @@
 """Where made things lie: nothing is made twice, nothing stale is read, and what has its final name is whole."""
 
+import errno
 import os
 import zipfile
 from contextlib import contextmanager
@@ -7,6 +8,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from coos_helpers.store.code import PACKAGE
+
+#: What a disk says that takes no more, and what to do.
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+ROOM = "Make room there, raise the limit on files (`ulimit -f unlimited`), or name a folder on another disk."
 
 
 def root():
@@ -24,7 +29,7 @@ def atomic(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     part = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)
     try:
-        with part:
+        with naming(path), part:
             yield part
         mask = os.umask(0)  # it can only be read by setting it
         os.umask(mask)
@@ -32,6 +37,17 @@ def atomic(path):
         os.replace(part.name, path)
     except BaseException:
         os.unlink(part.name)
+        raise
+
+
+@contextmanager
+def naming(path):
+    """Let a disk that takes no more be reported with the file's name, which Python leaves out of what it writes."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.strerror in FULL:
+            error.filename = str(path)
         raise
 
 

@@ -1,10 +1,15 @@
 """What `make book` executes again, and what it leaves alone; with chapters of a line or two."""
 
+import errno
+import os
+import threading
+import time
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 from book_builder import build
+from click.testing import CliRunner
 
 from coos_helpers import runs, store
 from coos_helpers.store import code
@@ -167,6 +172,50 @@ def test_a_chapter_that_fails_is_named_and_the_finished_ones_are_kept(world, mon
         world.make()
     monkeypatch.setattr(build.papermill, "execute_notebook", real)
     assert world.make() == ["02-b", "03-c"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize("where", ["chapter", "notebook"])
+def test_a_disk_that_takes_no_more_is_one_message_and_no_half_a_notebook_is_left(world, monkeypatch, number, where):
+    said = os.strerror(number)
+
+    def fails(source, target, parameters, **_):
+        open(target, "w").write("half")
+        if where == "notebook":
+            raise OSError(number, said, target)
+        raise build.papermill.PapermillExecutionError(1, 1, "", "OSError", f"[Errno {number}] {said}: 'x.npz'", [])
+
+    monkeypatch.setattr(build.papermill, "execute_notebook", fails)
+    with pytest.raises((RuntimeError, OSError), match=said) as error:
+        world.make()
+    told = build.full(str(error.value))
+    assert told.startswith(f"{said}: ") and "GB free in" in told and "COOS_BUILD" in told and "\n" not in told
+    assert list((world.run.folder / "notebooks").iterdir()) == []
+
+
+def test_a_second_build_waits_for_the_first_and_says_so(world, monkeypatch):
+    """Whatever it does, from opening the data to the pages."""
+    monkeypatch.setattr(build.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(build, "chapters", lambda: [])
+    monkeypatch.setattr(build, "repository", lambda: "owner/name")
+    monkeypatch.setattr(build.pages, "made_here", lambda _: {})
+    begun, inside = threading.Event(), []
+
+    def first():
+        with store.alone(store.root()):
+            begun.set()
+            time.sleep(0.2)
+            inside.append("first")
+
+    monkeypatch.setattr(build.runs, "start", lambda *_, **__: inside.append("second") or (world.run, {}))
+    monkeypatch.setattr(build, "build", lambda *_: inside.append("pages") or "index.html")
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert begun.wait(60)
+    done = CliRunner().invoke(build.main, [])
+    thread.join()
+    assert done.exit_code == 0 and inside == ["first", "second", "pages"]
+    assert f"Another process is at work in {store.root()}. Waiting" in done.stderr
 
 
 def test_parameters_that_a_chapter_lacks_are_named(world):

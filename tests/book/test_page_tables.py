@@ -1,6 +1,7 @@
 """Chapters 06 to 08 on data of every kind: their code runs, says what is missing, and shows no NaN."""
 
 import contextlib
+import dataclasses
 import io
 import re
 import warnings
@@ -133,6 +134,51 @@ def test_a_chapter_shows_the_same_from_a_pack(shown, tmp_path, kind, chapter):
         if "Calibration" not in one:  # scores are kept in half precision
             strip = lambda html: re.sub(r"T_\w{5}", "", html).replace(ending, "")  # noqa: E731
             assert strip(one) == strip(other)
+
+
+#: What classifiers say that learn nothing or everything, or all of it wrongly; of a class's number, among k.
+SURE = {
+    "perfect": lambda labels, k: labels,
+    "constant": lambda labels, k: np.zeros_like(labels),
+    "always wrong": lambda labels, k: (labels + 1) % k,
+}
+
+
+def surely(found, how):
+    """Let every row of some results say the same, with scores of 0 and 1."""
+
+    def row(by_split):
+        return {column: said(p) for column, p in by_split.items()}
+
+    def said(p):
+        predicted = SURE[how](p.labels, len(p.class_names))
+        scores = None if p.scores is None else np.eye(len(p.class_names), dtype="f4")[predicted]
+        return dataclasses.replace(p, predicted=predicted, scores=scores)
+
+    ladders = [[row(by_split) for by_split in ladder] for ladder in found.ladders]
+    return dataclasses.replace(found, table=[row(by_split) for by_split in found.table], ladders=ladders)
+
+
+@pytest.mark.parametrize("how", SURE)
+@pytest.mark.parametrize(
+    "kind",
+    ["as in COOS-7", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS if k != "as in COOS-7")],
+)
+def test_chapters_run_on_a_pack_of_perfect_constant_and_always_wrong_classifiers(shown, tmp_path, kind, how):
+    release = KINDS[kind]
+    pack.write(surely(read.gather(entered(release), release), how), tmp_path / "results.pack")
+    for chapter in CHAPTERS:
+        said, tables = shown(chapter, pack.read(tmp_path / "results.pack"))
+        for text in [said, *tables]:
+            assert not re.search(r"\b(nan|inf|None)\b", re.sub(r"<style.*?</style>", "", text, flags=re.S)), text
+        assert "Not yet" not in said, "a solution is right whatever the classifier"
+
+
+def test_where_no_draw_differs_the_ratio_of_widths_is_unknown(shown):
+    release = KINDS["as in COOS-7"]
+    _, tables = shown("06-table-3", surely(read.gather(entered(release), release), "perfect"))
+    (widths,) = [table for table in tables if "over cells" in table and "ratio" in table]
+    assert re.findall(r">(\S+)</td>", widths)[2:5] == ["0.0", "0.0", "–"]
 
 
 def test_missing_wells_are_said(shown):

@@ -13,6 +13,7 @@ import sysconfig
 import time
 import venv
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
 
@@ -359,7 +360,7 @@ def continued(book, tmp_path_factory):
     run_of, pages, html = build / "runs" / "simulated-smoke", build / "jupyter-book" / "_build", build / "html"
     half = run_of / "notebooks" / "07-confusion-matrices.part.ipynb"
     moments = {
-        "simulating": lambda: (build / "data" / "simulated-smoke" / ".COOSsim_test2.hdf5.part").exists(),
+        "simulating": lambda: any((build / "data" / "simulated-smoke").glob(".COOSsim_test2.hdf5.*")),
         "chapter-00": lambda: any((build / "features" / "texture").glob("*.npz")),
         "chapter-02": lambda: (run_of / "results" / "02-texture.json").exists(),
         "chapter-07": lambda: half.exists() and half.stat().st_size > 100_000,
@@ -456,7 +457,7 @@ def test_a_full_disk_is_one_clear_message(small_disks, moment, sign):
     done = small_disks[0][moment]
     assert done.stdout.strip().splitlines()[-1].startswith(f"== {sign}"), done.stdout
     text = message(done)
-    assert re.search("No space left on device|disk is full", text), text
+    assert re.search("No space left on device", text), text
     assert len(text.splitlines()) <= 4 and len(text) < 600, text
 
 
@@ -481,6 +482,17 @@ def test_a_cache_that_cannot_be_written_to_is_no_obstacle(book, tmp_path, obedie
         done = make(book, obedient, **{named: str(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_two_builds_at_once_make_one_site(book):
+    begin(book, "html.key", "html")
+    with ThreadPoolExecutor() as pool:
+        one, other = pool.map(lambda _: make(book), range(2))
+    assert (one.returncode, other.returncode) == (0, 0), one.stderr + other.stderr
+    built = ["Building the pages" in done.stdout for done in (one, other)]
+    assert sorted(built) == [False, True] and "Pages: nothing changed" in (one, other)[built.index(False)].stdout
+    assert_same_site(book.made / "html", book.folder / "_build" / "html")
 
 
 def test_a_project_folder_that_cannot_be_written_to_is_one_clear_message(book, obedient):

@@ -1,13 +1,15 @@
 """What must hold of `unpack`: nothing lost, nothing mixed, nothing done twice."""
 
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import tifffile
-from conftest import FILES, cells, write_release, write_split
+from conftest import FILES, at_once, cells, files_up_to, write_release, write_split
 
 from coos_helpers.data import DataError, Split, open_release, open_split
 from coos_helpers.data import unpack as module
@@ -102,6 +104,34 @@ def test_stopped_anywhere_it_goes_on_and_the_half_is_never_read_as_a_whole(relea
     assert_same(release, out)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # no image is written twice
     assert not list(out.rglob("*.part"))
+
+
+def test_of_two_at_once_one_writes_and_the_other_finds_it_done(release, tmp_path, monkeypatch, capsys):
+    written, real = [], module._write
+    monkeypatch.setattr(module, "_write", lambda file, content: written.append(file) or real(file, content))
+    given = at_once(lambda: unpack(release, tmp_path / "out"), 3)
+    assert given == [unpack(release, tmp_path / "out")] * 3
+    assert_same(release, tmp_path / "out")
+    assert len(written) == len(set(written)) == 2 * 29 + 2
+    assert f"is at work in {tmp_path / 'out'}. Waiting" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test1", "train"]
+
+
+@pytest.mark.parametrize("size", [0, 500, 4000])  # of which the last takes `cells.json`, but no image
+def test_a_disk_that_takes_no_more_names_the_file_and_keeps_no_half(release, tmp_path, size):
+    for _ in range(2):
+        with files_up_to(size), pytest.raises(OSError) as error:
+            unpack(release, tmp_path / "out")
+        named = Path(error.value.filename)
+        assert error.value.errno == errno.EFBIG and named.suffix == (".tif" if size == 4000 else ".json")
+    assert [path.name for path in contents(tmp_path / "out")] == ["cells.json"] * (size == 4000)
+    unpack(release, tmp_path / "out")
+    assert_same(release, tmp_path / "out")
+
+
+def test_what_is_complete_is_not_written_to(release, out, monkeypatch):
+    monkeypatch.setattr(module, "_write", lambda file, _: pytest.fail(f"writes {file}"))
+    unpack(release, out)
 
 
 @pytest.mark.parametrize("name, damages", [

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 import torch
+from conftest import at_once
 from torchvision.models import VGG16_Weights, vgg16
 
 from coos_helpers.fetch import vgg16_weights
@@ -75,6 +76,12 @@ def test_weights_are_fetched_once_and_then_read_without_a_network(serve, server,
     assert [method for method, *_ in server.log] == ["HEAD", "HEAD", "GET"]
     (file,) = empty_cache.iterdir()
     assert file == vgg16_weights.path() and file.read_bytes() == WEIGHTS
+
+
+def test_two_that_want_them_at_once_fetch_them_once(serve, server, empty_cache):
+    serve()
+    assert [list(weights) for weights in at_once(vgg16_weights.load)] == [["features.0.weight", "features.0.bias"]] * 2
+    assert [method for method, *_ in server.log].count("GET") == 1 and len(list(empty_cache.iterdir())) == 1
 
 
 def test_weights_that_make_book_fetched_are_found(tmp_path):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import at_once, files_up_to
 
 from coos_helpers.fetch import http, zenodo
 from coos_helpers.fetch.http import PIECE, RETRY, DownloadError
@@ -36,7 +37,7 @@ def record(server):
 
 
 def listing(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != ".coos.lock")  # who is killed leaves it
 
 
 def assert_complete(record, folder):
@@ -152,6 +153,47 @@ def test_too_little_room_is_said_before_anything_is_fetched(record, tmp_path, mo
     (tmp_path / f"{FIRST}.part").write_bytes(record.bodies[FIRST][:-100])  # what has arrived needs no more room
     record.fetch(tmp_path)
     assert_complete(record, tmp_path)
+
+
+def test_of_two_at_once_one_fetches_and_the_other_finds_it_there(record, tmp_path, capsys):
+    assert at_once(lambda: record.fetch(tmp_path)) == [[tmp_path / name for name in NAMES]] * 2
+    assert_complete(record, tmp_path)
+    assert [len(record.asked(name)) for name in NAMES] == [1, 1]
+    said = capsys.readouterr().err
+    assert f"is at work in {tmp_path}. Waiting" in said and said.count("checksum right") == 2
+
+
+@pytest.mark.parametrize("size", [2 * PIECE, 5 * PIECE + 7, 12 * PIECE - 1])
+def test_a_disk_that_takes_no_more_names_the_part_and_keeps_it(record, tmp_path, size):
+    with files_up_to(size), pytest.raises(DownloadError, match=f"File too large: .*{FIRST}.part.*Run the same again"):
+        record.fetch(tmp_path)
+    part = tmp_path / f"{FIRST}.part"
+    assert part.read_bytes() == record.bodies[FIRST][:size] and listing(tmp_path) == [part.name, KEPT]
+    record.fetch(tmp_path)
+    assert_complete(record, tmp_path)
+    assert record.asked(FIRST)[-1]["Range"] == f"bytes={size}-"
+
+
+def test_the_kept_list_stays_whole_where_the_disk_takes_no_more(record, tmp_path):
+    record.bodies["42"] += b" " * 3 * PIECE
+    record.fetch(tmp_path)
+    with files_up_to(2 * PIECE):
+        record.fetch(tmp_path)
+    assert_complete(record, tmp_path)
+    assert (tmp_path / KEPT).read_bytes() == record.bodies["42"]
+
+
+def test_a_complete_folder_may_be_read_only(record, tmp_path, monkeypatch):
+    record.fetch(tmp_path)
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    for name in ("unlink", "replace", "write_bytes"):
+        monkeypatch.setattr(f"pathlib.Path.{name}", refuse)
+    monkeypatch.setattr("coos_helpers.store.files.open", refuse, raising=False)
+    monkeypatch.setattr("coos_helpers.store.files.NamedTemporaryFile", refuse)
+    assert record.fetch(tmp_path) == [tmp_path / name for name in NAMES]
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_message(record, tmp_path):

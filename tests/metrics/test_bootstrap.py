@@ -193,3 +193,26 @@ def test_2000_draws_of_30772_predictions_take_little_memory(known):
 def test_what_cannot_be_drawn_is_refused(labels, predicted, wells, resamples):
     with pytest.raises(ValueError, match="found"):
         metrics.resampled_sensitivities(labels, predicted, 3, wells, resamples)
+
+
+@pytest.mark.parametrize("level", [95, 0, 1, -0.5, np.nan, "0.95", None, True])
+def test_a_level_is_a_share_and_no_percentage(level):
+    with pytest.raises(ValueError, match="level: found .*; expected a number from"):
+        metrics.bootstrap_interval(SOUND, SOUND, resamples=9, level=level)
+
+
+@pytest.mark.parametrize("labels", [np.array([0, 1, 1_000_003]), np.array([0, 1, -1])])
+def test_labels_that_no_class_has_are_refused_before_memory_is_filled(labels):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="labels: found values from .*; expected .* whole numbers .* 0 to 999"):
+            metrics.resampled_errors(labels, SOUND)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("wells", [["a", None, "b"], ["a", np.nan, "b"], np.array([1.0, np.nan, 2]), ["a", "b"], "abc"])
+def test_a_cell_without_a_well_is_refused(wells):
+    with pytest.raises(ValueError, match="wells: found .*; expected .* names"):
+        metrics.bootstrap_interval(SOUND, SOUND, wells)

@@ -73,3 +73,32 @@ def test_8_bit_levels_are_the_nearest(dtype):
     np.testing.assert_array_equal(rescale.to_8bit(unit), levels)
     np.testing.assert_array_equal(rescale.to_8bit(unit[:-1] + 0.49 / 255), levels[:-1])
     np.testing.assert_array_equal(rescale.to_8bit(unit[:-1] + 0.51 / 255), levels[1:])
+
+
+@pytest.mark.parametrize("rescaled", RESCALINGS)
+def test_of_no_images_there_are_none(rescaled):
+    """As of the errors of a classifier that makes none."""
+    assert rescaled(np.empty((0, 64, 64), "u2")).shape == (0, 64, 64)
+
+
+@pytest.mark.parametrize("rescaled", RESCALINGS)
+@pytest.mark.parametrize(
+    "images",
+    [np.ones(9), np.full((4, 4), np.nan), np.full((4, 4), np.inf), np.full((4, 4), 1e39), np.ones((4, 4)) * 1j]
+    + [np.ones((0, 4)), np.ones((2, 4, 0)), [["a"]], [[1, 2], [3]], None]
+)  # fmt: skip
+def test_what_is_no_image_of_finite_numbers_is_refused(rescaled, images):
+    with pytest.raises(ValueError, match="images: found .*; expected"):
+        rescaled(images)
+
+
+@pytest.mark.parametrize("low, high", [(99, 1), (-1, 99), (1, 101), (np.nan, 99), (1, None), ("1", 99), (True, 99)])
+def test_what_is_no_percentile_is_refused(low, high):
+    with pytest.raises(ValueError, match="(low|high): found .*; expected a number from 0"):
+        rescale.percentile(cells(1), low, high)
+
+
+@pytest.mark.parametrize("unit", [np.array([0, 255]), np.array([0.5, np.nan]), np.array([-0.1, 1]), "grey"])
+def test_what_lies_outside_0_to_1_has_no_grey_level(unit):
+    with pytest.raises(ValueError, match="unit: found .*; expected .* numbers from"):
+        rescale.to_8bit(unit)

@@ -2,11 +2,12 @@
 
 import os
 import re
+import time
 
 import numpy as np
 import pytest
 import torch
-from conftest import cells, kill_at_first_checkpoint, memory_split
+from conftest import at_once, cells, files_up_to, kill_at_first_checkpoint, memory_split
 from representations.tiny_networks import TRAIN, adam, same
 from torch import nn
 
@@ -216,6 +217,24 @@ def test_a_save_that_breaks_off_leaves_the_last_checkpoint(monkeypatch, tmp_path
     with pytest.raises(error):
         line(6, tmp_path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_save_that_the_disk_cannot_take_names_the_checkpoint_and_leaves_the_last(tmp_path):
+    line(4, tmp_path)
+    path = tmp_path / "line-key.pt"
+    before = path.read_bytes()
+    for size in (0, 1000, len(before) - 100):
+        with files_up_to(size), pytest.raises(OSError, match=f"File too large: '{path}'"):
+            line(6, tmp_path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_that_train_the_same_network_one_works_and_the_other_finds_it_trained(tmp_path, capsys):
+    rate = lambda _: time.sleep(0.01) or 0.1  # noqa: E731
+    (one, past, steps), (other, history, more) = at_once(lambda: line(20, tmp_path, rate=rate))
+    assert same(one, other) and history == past and sorted((len(steps), len(more))) == [0, 20]
+    assert [path.name for path in tmp_path.iterdir()] == ["line-key.pt"]
+    assert f"is at work in {tmp_path}. Waiting until it has finished (.line-key.lock)" in capsys.readouterr().err
 
 
 def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(monkeypatch, tmp_path):

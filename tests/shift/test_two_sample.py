@@ -282,3 +282,35 @@ def test_simulated_cells_have_shifted_where_a_shift_was_simulated_and_nowhere_el
     for name in ("test1", *far, *still):
         found = [test(samples["train"], samples[name]).p_value for test in (mmd_test, classifier_test)]
         assert max(found) <= 0.01 if name in far else min(found) > 0.02
+
+
+@BOTH
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_point_that_is_not_finite_is_refused_and_not_called_a_shift(test, value):
+    a, b = (sample(np.random.default_rng(i), name="ab"[i]) for i in (0, 1))
+    b.points[7, 1] = value
+    for first, second, which in ((a, b, "second"), (b, a, "first")):
+        with pytest.raises(ValueError, match=f"points of the {which} sample: found .*; expected"):
+            test(first, second)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "change, options, words",
+    [
+        ({}, {"permutations": 0}, "permutations: found 0; expected a whole number from 1"),
+        ({}, {"permutations": 99.5}, "permutations: found 99.5"),
+        ({}, {"permutations": 10**9}, "permutations: found 1000000000"),
+        ({}, {"seed": -1}, "seed: found -1"),
+        ({"points": np.ones((9, 2))}, {}, "points of the second sample: found an array of shape"),
+        ({"points": np.ones((9, 3)), "labels": np.zeros(8, int), "wells": None}, {}, "points of the second sample"),
+        ({"points": np.ones((2, 3)), "labels": np.zeros(2, int), "wells": [None, "a"]}, {}, "wells of the second"),
+        ({"points": np.ones((2, 3)), "labels": np.array([0, -1]), "wells": None}, {}, "labels of the second"),
+    ],
+)
+def test_what_cannot_be_tested_is_named(test, change, options, words):
+    a, b = (sample(np.random.default_rng(i), name="ab"[i], wells=2) for i in (0, 1))
+    if "points" in change:
+        change = {"labels": b.labels[:9], "wells": b.wells[:9]} | change
+    with pytest.raises(ValueError, match=words):
+        test(a, replace(b, **change), **options)

@@ -53,3 +53,25 @@ def test_a_biological_factor_is_no_part_of_a_microscope(cell):
         reimage(cell, {"mesh": 2.0})
     with pytest.raises(ValueError, match="split 'test9'"):
         microscope("test9")
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("pixel", 323.0), ("pixel", 0.0), ("chromatic_x", 60.0), ("focus", float("inf")), ("focus", -1e30), ("psf", -1.0)]
+    + [("gain", float("nan")), ("gain", "2"), ("gain", None), ("exposure", 1e30), ("hot", True)],
+)
+def test_a_value_that_a_microscope_cannot_have_is_named_and_reaches_into_no_other_memory(cell, name, value):
+    with pytest.raises(ValueError, match=f"{name}: found .*; expected a number from"):
+        reimage(cell, {name: value})
+
+
+@pytest.mark.parametrize("split", ["test3", "test4"])
+@pytest.mark.parametrize("shift", [-2, 10])
+def test_every_microscope_that_a_shift_gives_can_take_a_picture(cell, split, shift):
+    assert reimage(cell, microscope(split, shift)).shape == (2, 64, 64)
+
+
+def test_what_is_no_specimen_is_refused(cell):
+    for arguments in ((None,), (cell.scene.protein,), (cell, "test4"), (cell, [2.0])):
+        with pytest.raises(ValueError, match="found .*; expected one of `specimens`"):
+            reimage(*arguments)

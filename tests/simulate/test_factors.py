@@ -41,6 +41,13 @@ def test_a_shift_in_one_factor_leaves_the_others_and_a_number_means_all():
     assert np.array_equal(shift_sizes(1.0), shift_sizes(None))
 
 
+@pytest.mark.parametrize("size", [float("inf"), -float("inf"), 11, -5, 1e300, True, [1]])
+def test_a_size_that_no_shift_has_is_refused_with_those_that_it_may_have(size):
+    for shift in (size, {"focus": size}):
+        with pytest.raises(ValueError, match="shift of .*: found .*; expected a number from -2 to 10"):
+            shift_sizes(shift)
+
+
 @pytest.mark.parametrize("shift", [{"fokus": 1}, {"focus": "2"}, {"focus": float("nan")}, {"focus": None}, "focus"])
 def test_a_shift_that_cannot_be_used_is_named(shift):
     with pytest.raises(ValueError, match=r"shift (names|of) "):

@@ -1,5 +1,7 @@
 """What must hold of the simulated plates: Table 2's counts, no well in two groups, classes side by side."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,21 @@ def test_a_smaller_scale_keeps_wells_and_plates_and_rounds_counts():
     for split in SPLITS:
         assert [well[:5] for well in small[split]] == [well[:5] for well in full[split]]
         assert sum(well.cells for well in small[split]) == round(0.1 * COUNTS[split])
+
+
+@pytest.mark.parametrize("scale", [0.00405, 0, -1, 100.1, 1e9, float("nan"), float("inf"), "0.1", None, True])
+def test_the_scales_that_a_message_names_can_be_used(scale):
+    with pytest.raises(ValueError, match="scale: found .*; expected a number from") as error:
+        layout(scale)
+    least, most = re.findall(r"from (\S+) to (\S+)\.$", str(error.value))[0]
+    assert layout(float(least)) and layout(float(most))
+    assert float(least) == pytest.approx(24 * 7 / COUNTS["training"], rel=0.01)
+
+
+@pytest.mark.parametrize("seed", [2**63, 99999999999999999999999, -1, 0.5, "0", None, True])
+def test_a_seed_that_no_file_can_hold_is_refused(seed):
+    with pytest.raises(ValueError, match=f"seed: found .*; expected a whole number from 0 to {2**63 - 1}"):
+        layout(1.0, seed)
 
 
 def test_the_smallest_scale_leaves_no_class_without_cells():

@@ -1,8 +1,12 @@
 """What must hold of the simulated release: COOS-7's format, the same cells however they were made, none half done."""
 
+import errno
+import time
+
 import h5py
 import numpy as np
 import pytest
+from conftest import at_once, files_up_to
 
 from coos_helpers import data
 from coos_helpers.published import CLASS_NAMES
@@ -111,11 +115,109 @@ def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, spl
             assert np.array_equal(a["data"][:][there][:-2], splits["test2"]["data"][here])
 
 
+def test_the_largest_seed_can_be_written(tmp_path):
+    mark = {"scale": SCALE, "seed": 2**63 - 1, "shift": "{}"}
+    wells = layout(SCALE, 2**63 - 1)["test4"][:1]
+    release.write_split(tmp_path / "a.hdf5", wells, 2**63 - 1, shift_sizes(None), mark, jobs=1)
+    assert release._finished(tmp_path / "a.hdf5", mark)
+
+
 def test_a_finished_release_is_left_alone(folder, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     monkeypatch.setattr(release, "write_split", lambda *_, **__: pytest.fail("drawn again"))
     simulate(folder, scale=SCALE, seed=SEED, progress=False)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_a_finished_release_that_cannot_be_written_to_is_used(folder, monkeypatch):
+    monkeypatch.setattr(release.os, "access", lambda *_: False)
+    monkeypatch.setattr(release, "alone", lambda *_: pytest.fail("writes a lock"))
+    assert simulate(folder, scale=SCALE, seed=SEED, progress=False) == folder
+
+
+def drawn_at_once(seed, sizes, well, first, cells):
+    """Stand in for the simulator: pictures of ones."""
+    return np.ones((cells, 2, 64, 64), np.uint16), np.ones((cells, len(FACTORS) + len(sample.PLACE)))
+
+
+@pytest.mark.parametrize("runs", [2, 3])
+def test_of_runs_at_once_one_draws_and_the_others_find_it_done(tmp_path, monkeypatch, capsys, runs):
+    written, write_split = [], release.write_split
+
+    def slow(path, *args, **kwargs):
+        written.append(path.name)
+        time.sleep(0.02)
+        write_split(path, *args, **kwargs)
+
+    monkeypatch.setattr(release, "draw_batch", drawn_at_once)
+    monkeypatch.setattr(release, "write_split", slow)
+    assert at_once(lambda: simulate(tmp_path, scale=SCALE, progress=False), runs) == [tmp_path] * runs
+    assert sorted(written) == sorted(path.name for path in tmp_path.iterdir()) and len(written) == 5
+    assert f"is at work in {tmp_path}. Waiting" in capsys.readouterr().err
+    for path in tmp_path.iterdir():
+        with h5py.File(path) as file:
+            assert file["data"][:].all(), "no cell is blank"
+
+
+def test_runs_at_once_that_cannot_wait_for_one_another_write_whole_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "draw_batch", drawn_at_once)
+    monkeypatch.setattr("fcntl.flock", unlocked)
+    assert at_once(lambda: simulate(tmp_path, scale=SCALE, progress=False), 3) == [tmp_path] * 3
+    assert len(list(tmp_path.iterdir())) == 5
+    for path in tmp_path.iterdir():
+        with h5py.File(path) as file:
+            assert file["data"][:].all() and file.attrs["complete"]
+
+
+def unlocked(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def blank(file):
+    file["data"][3:] = 0
+    del file.attrs["complete"]
+
+
+@pytest.mark.parametrize("damage", [blank, lambda file: file.attrs.modify("complete", False)])
+def test_a_file_that_was_not_written_to_its_end_is_not_taken_for_finished(tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(release, "draw_batch", drawn_at_once)
+    simulate(tmp_path, scale=SCALE, progress=False)
+    with h5py.File(tmp_path / "COOSsim_test3.hdf5", "r+") as file:
+        damage(file)
+    simulate(tmp_path, scale=SCALE, progress=False)
+    with h5py.File(tmp_path / "COOSsim_test3.hdf5") as file:
+        assert file["data"][:].all() and file.attrs["complete"]
+
+
+@pytest.mark.parametrize("size", [0, 1000, 30_000, 100_000, 3_000_000])
+def test_a_file_that_may_not_grow_is_named_and_none_is_left(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(release, "draw_batch", drawn_at_once)
+    for _ in range(2):
+        with files_up_to(size), pytest.raises(OSError) as error:
+            simulate(tmp_path, scale=SCALE, progress=False)
+        assert error.value.errno == errno.EFBIG and error.value.filename.endswith("COOSsim_training.hdf5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_may_not_grow_never_ends_in_a_crash(tmp_path, monkeypatch):
+    """Wherever in the file HDF5 is stopped: in its header, its pixels, or what it writes when it is closed."""
+    monkeypatch.setattr(release, "draw_batch", drawn_at_once)
+    path, wells, mark = (
+        tmp_path / "COOSsim_test4.hdf5",
+        layout(SCALE)["test4"][:2],
+        {"scale": 1, "seed": 0, "shift": "{}"},
+    )
+
+    def write():
+        release.write_split(path, wells, 0, shift_sizes(None), mark, jobs=1)
+
+    write()
+    size = path.stat().st_size
+    path.unlink()
+    for limit in [*range(0, size, size // 40), *range(size - 2000, size, 200)]:
+        with files_up_to(limit), pytest.raises(OSError, match="File too large"):
+            write()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stopped_run_goes_on_and_leaves_no_half_file(tmp_path, monkeypatch):
@@ -163,7 +265,7 @@ def test_another_scale_seed_or_simulator_is_written_anew(tmp_path):
     "arguments, words",
     [
         *(({"scale": scale}, "scale") for scale in (0, -1, float("nan"), float("inf"), "0.1", None, True)),
-        ({"scale": 1e-3}, f"at least {minimum_scale():.5f}"),
+        ({"scale": 1e-3}, f"from {minimum_scale()} to 100"),
         *(({"seed": seed}, "seed") for seed in (-1, 1.5, "0", None, True)),
         ({"scale": 0.1, "shift": {"fokus": 1}}, "shift names 'fokus'"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coos_helpers.simulate import draw, sample
+from coos_helpers.simulate import draw, sample, specimens
 from coos_helpers.simulate.factors import shift_sizes
 from coos_helpers.simulate.layout import layout
 
@@ -65,12 +65,20 @@ def test_cells_and_nuclei_are_drawn_without_knowing_the_class():
     "arguments, found",
     [
         (("test9", 7), "split 'test9'"),
-        (("train", 0), "0 cells"),
-        (("train", 7.5), "7.5 cells"),
+        (("train", 0), "cells: found 0;"),
+        (("train", 7.5), "cells: found 7.5;"),
         (("test1", 20000), "20000 cells"),
-        (("train", 7, -1), "seed is -1"),
+        (("train", 7, -1), "seed: found -1"),
+        (("train", 7, 2**63), "seed: found 9223372036854775808; expected a whole number from 0 to 9223372036854775807"),
+        (("train", 7, 1.5), "seed: found 1.5"),
+        (("train", 10**30), "cells: found 1000000"),
+        (("train", True), "cells: found True"),
+        ((None, 7), "split None"),
+        (("train", 7, 0, float("nan")), "shift of cell_radius: found nan"),
+        (("train", 7, 0, {"fokus": 1}), "shift names 'fokus'"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(arguments, found):
-    with pytest.raises(ValueError, match=found):
-        draw(*arguments)
+    for function in (draw, specimens):
+        with pytest.raises(ValueError, match=found):
+            function(*arguments)
