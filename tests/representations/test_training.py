@@ -293,7 +293,7 @@ def test_a_damaged_checkpoint_is_not_given_to_torch(monkeypatch, tmp_path):
     path = tmp_path / "line-key.pt"
     path.write_bytes(path.read_bytes().replace(weight.tobytes(), (weight + 1).tobytes()))
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("read"))
-    with pytest.raises(ValueError, match="the checksum of a part does not fit.*left as it is"):
+    with pytest.raises(ValueError, match="the checksum of one does not fit.*left as it is"):
         line(3, tmp_path)
 
 
