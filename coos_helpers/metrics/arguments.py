@@ -38,7 +38,7 @@ def array(name, values, what=NUMBERS, shape=(None,), low=-LARGEST, high=LARGEST,
     if fits and values.dtype.kind in "iuf" and (known := values[values == values] if nan else values).size:
         ends = float(known.min()), float(known.max())
         fits = low <= ends[0] and ends[1] <= high
-        found = "NaN among the values" if ends[0] != ends[0] else "values from {:g} to {:g}".format(*ends)
+        found = "NaN among the values" if ends[0] != ends[0] else f"values from {known.min()} to {known.max()}"
     if not fits:
         raise ValueError(f"{name}: found {found}; expected {expected}.")
     return values
