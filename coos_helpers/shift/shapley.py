@@ -40,7 +40,7 @@ def shift_of(on, groups=None, sizes=None):
     if unknown := set(_players(on)) - set(groups):
         raise ValueError(f"found the group {unknown.pop()!r}; expected some of {', '.join(map(str, groups))}.")
     full = dict.fromkeys((factor for factors in groups.values() for factor in _players(factors, 99)), 1.0)
-    full |= {factor: number(f"size of {factor}", size, -2, 10, REAL) for factor, size in sizes.items()}
+    full |= {factor: number(f"size of {factor}", size, -2, 16, REAL) for factor, size in sizes.items()}
     return {factor: full[factor] * (name in on) for name, factors in groups.items() for factor in factors}
 
 

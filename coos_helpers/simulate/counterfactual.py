@@ -7,8 +7,9 @@ from coos_helpers.simulate.sample import choose_cells, split_number
 
 TECHNICAL = tuple(factor.name for factor in FACTORS if factor.kind == "technical")
 #: What a technical factor may be. The scene ends 14 um from its middle, and a picture must not reach beyond.
-LIMITS = {factor.name: (0.0, 1000 * factor.centre) for factor in FACTORS if factor.kind == "technical"}
-LIMITS |= {"pixel": (0.01, 0.4), "chromatic_x": (-1.2, 1.2), "chromatic_y": (-1.2, 1.2), "focus": (-20.0, 20.0)}
+LIMITS = {factor.name: (0.0, 1e5 * factor.centre) for factor in FACTORS if factor.kind == "technical"}
+LIMITS |= {"pixel": (0.01, 0.375), "chromatic_x": (-2.0, 2.0), "chromatic_y": (-2.0, 2.0), "focus": (-20.0, 20.0)}
+LIMITS |= {"psf": (0.0, 180.0)}  # wider ones take minutes to draw
 
 
 def specimens(split, cells, seed=0, shift=None):

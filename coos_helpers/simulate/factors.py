@@ -101,7 +101,7 @@ def shift_sizes(shift):
 
     Parameters
     ----------
-    shift : {factor name: size}, one number for all factors, or None for 1 everywhere. A size is from -2 to 10: beyond,
+    shift : {factor name: size}, one number for all factors, or None for 1 everywhere. A size is from -2 to 16: beyond,
         a picture would reach out of what is drawn.
 
     Returns
@@ -118,7 +118,7 @@ def shift_sizes(shift):
     for name, size in (shift or {}).items():
         if name not in INDEX:
             raise ValueError(f"shift names {name!r}, which is no factor; the factors are {', '.join(NAMES)}")
-        sizes[INDEX[name]] = number(f"shift of {name}", size, -2, 10, REAL)
+        sizes[INDEX[name]] = number(f"shift of {name}", size, -2, 16, REAL)
     return sizes
 
 

@@ -63,15 +63,15 @@ def expose(light, pixel, shift_x, shift_y, exposure, background, falloff, field_
     samples.
     """
     out = np.empty((PIXELS, PIXELS), np.float32)
-    scale = PHOTONS * exposure * (pixel / 0.323) ** 2
+    scale, last = PHOTONS * exposure * (pixel / 0.323) ** 2, light.shape[0] - 1.001  # beyond, the scene's edge goes on
     for r in range(PIXELS):
         for c in range(PIXELS):
             total = 0.0
             for i in range(3):
-                y = ((r - 31.5 + (i - 1) / 3) * pixel - shift_y + HALF) / STEP
+                y = min(max(((r - 31.5 + (i - 1) / 3) * pixel - shift_y + HALF) / STEP, 0.0), last)
                 row = int(y)
                 for j in range(3):
-                    x = ((c - 31.5 + (j - 1) / 3) * pixel - shift_x + HALF) / STEP
+                    x = min(max(((c - 31.5 + (j - 1) / 3) * pixel - shift_x + HALF) / STEP, 0.0), last)
                     column = int(x)
                     fx = x - column
                     top = light[row, column] * (1 - fx) + light[row, column + 1] * fx

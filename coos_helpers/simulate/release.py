@@ -35,7 +35,7 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
     scale : how many cells, relative to COOS-7's 132,209, 0.00406 (else a well has none) to 100; wells and plates stay.
     seed : whole number from 0 to 2^63 - 1; the same seed gives the same cells.
     shift : {factor: size}, or one number for all factors: how far test2, test3 and test4 are from the training data.
-        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond; -2 to 10.
+        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond; -2 to 16.
     progress : whether a progress bar is drawn on stderr.
 
     Returns
