@@ -57,7 +57,7 @@ def check_zip(path):
     Numpy compares the checksums only of what it reads to the end, and torch none.
     """
     with zipfile.ZipFile(path) as archive:
-        smallest = min((part.file_size for part in archive.infolist()), default=0)  # nothing has a checksum that fits
-        if not smallest or archive.testzip() is not None:  # even the name of a part may be gone
+        sizes = [min(part.file_size, part.compress_size) for part in archive.infolist()]
+        if not min(sizes, default=0) or archive.testzip() is not None:  # the name of the part, maybe ""
             raise ValueError("a part is missing, or the checksum of one does not fit")
     return path
