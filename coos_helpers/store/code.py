@@ -3,8 +3,11 @@
 import ast
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 PACKAGE = Path(__file__).resolve().parents[1]
+
+ONE_AT_A_TIME = Lock()
 
 
 def code_of(*modules):
@@ -32,7 +35,7 @@ def closure(modules):
 
 def imported(source):
     """List the modules of `coos_helpers` that Python source takes something from, by their names inside the package."""
-    tree = ast.parse(source)
+    tree = _parsed(source)
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -53,7 +56,7 @@ def _modules(full, called, tree):
         file = _file(package)
         if file is None or file.name != "__init__.py":
             return [package] * (file is not None)
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        for node in _parsed(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom) and attribute in [alias.asname or alias.name for alias in node.names]:
                 return _modules(f"{node.module}.{attribute}", None, tree)
         return []
@@ -73,7 +76,7 @@ def _file(name):
 @cache
 def _code(path, modified):
     """Read a module without docstrings, comments and messages, and the files of the same name beside it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _parsed(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
@@ -82,6 +85,12 @@ def _code(path, modified):
             node.exc = node.cause = None
     beside = [file for file in sorted(path.parent.glob(f"{path.stem}.*")) if file.suffix != ".py"]
     return ast.unparse(tree) + "".join(file.read_text(encoding="utf-8") for file in beside)
+
+
+def _parsed(source):
+    """Parse Python source, a thread at a time: of two, Python 3.11 may take the depth for its own (gh-106905)."""
+    with ONE_AT_A_TIME:
+        return ast.parse(source)
 
 
 def _says(line):
