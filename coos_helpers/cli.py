@@ -21,8 +21,8 @@ class _Plain(click.Group):
         except BrokenPipeError:  # the reader of our output has gone; click ends quietly
             raise
         except (ValueError, OSError) as error:  # what is wrong with the input or the machine; else it is our mistake
-            told = getattr(error, "filename", None) and error.strerror
-            named = f"{error.filename}: {told}." if told else str(error)
+            told, file = getattr(error, "strerror", None), getattr(error, "filename", None)
+            named = f"{file or 'what is written here'}: {told}." if told else str(error)
             from coos_helpers.data.validate import printable
             from coos_helpers.store.files import FULL, ROOM
 
@@ -77,10 +77,8 @@ def unpack(folder, out):
 
 @main.command()
 @click.argument("out", type=click.Path(file_okay=False))
-@click.option(
-    "--scale", type=click.FloatRange(0, min_open=True), default=1.0, help="Fraction of COOS-7's cells, 0.00406 to 100."
-)
-@click.option("--seed", type=click.IntRange(0), default=0, help="The same seed, 0 to 2^63 - 1, gives the same cells.")
+@click.option("--scale", type=float, default=1.0, help="Fraction of COOS-7's cells, 0.00406 to 100.")
+@click.option("--seed", type=int, default=0, help="The same seed, 0 to 2^63 - 1, gives the same cells.")
 def simulate(out, scale, seed):
     """Write a simulated release to OUT, in the format of the real one."""
     from coos_helpers.simulate.release import simulate

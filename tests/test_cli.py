@@ -119,15 +119,14 @@ def test_download_and_simulate_pass_on_what_they_are_given(tmp_path, monkeypatch
     assert run("simulate", tmp_path, "--scale", "0.01", "--seed", "3").exit_code == 0
     assert run("simulate", tmp_path).exit_code == 0
     defaults = {"scale": 1.0, "seed": 0}
-    for option in (("--scale", "0"), ("--seed", "-1")):
-        assert run("simulate", tmp_path, *option).exit_code == 2
     assert asked == [str(tmp_path), "COOS-7", (str(tmp_path), {"scale": 0.01, "seed": 3}), (str(tmp_path), defaults)]
 
 
 @pytest.mark.parametrize(
     "option, value, words",
-    [("--seed", 99999999999999999999999, f"from 0 to {2**63 - 1}"), ("--seed", 2**63, f"from 0 to {2**63 - 1}")]
-    + [("--scale", scale, "from 0.00406 to 100") for scale in (0.00405, "nan", "inf", 1e9)],
+    [("--seed", 99999999999999999999999, f"from 0 to {2**63 - 1}")]
+    + [("--seed", seed, f"from 0 to {2**63 - 1}") for seed in (2**63, -1)]
+    + [("--scale", scale, "from 0.00406 to 100") for scale in (0.00405, "nan", "inf", 1e9, 0, -1)],
 )
 def test_simulate_says_which_scale_and_seed_can_be_used_before_it_makes_a_folder(tmp_path, option, value, words):
     assert_one_error_line(run("simulate", tmp_path / "out", option, value), f"{option[2:]}: found ", words)

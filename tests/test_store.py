@@ -706,3 +706,23 @@ def test_an_array_whose_header_says_less_than_there_is_is_made_again(build_folde
     found = found["conv1"] if layers else found
     assert found.shape == (9000, 1) and found.dtype == np.float32
     assert capsys.readouterr().out == f"{path} is damaged and will be made again.\n"
+
+
+def test_what_is_no_file_is_not_taken_for_an_archive(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(ValueError, match="a folder, a named pipe, a socket or a device"):
+            store.check_zip(path)
+
+
+def test_who_may_write_to_a_shared_folder_may_lock_it_and_nobody_else_unlocks_it(tmp_path, monkeypatch):
+    with store.alone(tmp_path):
+        assert (tmp_path / ".coos.lock").stat().st_mode & 0o666 == 0o666
+
+        def closed(*_, **__):
+            raise PermissionError(errno.EACCES, "Permission denied", ".coos.lock")
+
+        monkeypatch.setattr(os, "open", closed)
+        with store.alone(tmp_path) as waited:
+            assert waited is None
+        assert (tmp_path / ".coos.lock").exists()

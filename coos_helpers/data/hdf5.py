@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from coos_helpers.data.errors import DataError, unreadable
+from coos_helpers.data.errors import DataError, is_folder, unreadable
 from coos_helpers.data.validate import as_uint16, check_images, check_shape
 
 with suppress(ImportError):
@@ -101,6 +101,10 @@ def _opened(path, found):
 def _dataset(path, file, key):
     """Find a data set whose values are all in the file, or say what is there instead."""
     link, found = file.get(key, getlink=True), None
+    if isinstance(link, h5py.ExternalLink):  # HDF5 looks beside the file, then where you are
+        for place in (path.parent / link.filename, Path(link.filename)):
+            if place.exists() and is_folder(place, "the HDF5 file to which a link leads", "Mend the link."):
+                break  # a folder, which HDF5 refuses
     with suppress(*() if isinstance(link, h5py.HardLink) else UNREADABLE):
         found = file.get(key)
     if isinstance(found, h5py.Dataset):

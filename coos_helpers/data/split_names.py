@@ -37,7 +37,8 @@ def find_splits(folder):
     splits, ignored = [], []
     for path in tiff.entries(folder):
         name, is_split = split_name(path.name), looks_like_a_split(path)
-        if name and (is_split or not os.path.exists(path)):  # a link that leads nowhere is for who opens it to refuse
+        nowhere = not os.path.exists(path) and not path.suffix[1:2].isalpha()
+        if name and (is_split or nowhere):  # a link that leads nowhere is for who opens it to refuse
             splits.append((name, path))
         elif not path.name.startswith(".") and (is_split or (name and not path.name.lower().endswith(DOCUMENTS))):
             ignored.append(path.name)

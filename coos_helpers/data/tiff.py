@@ -62,7 +62,7 @@ def find_images(folder):
 
 def _pairs(folder):
     """Find the images of each cell: dict from its number to a dict from channel to file."""
-    pairs = {}
+    pairs, of_label = {}, {}
     for file, index, channel in find_images(folder):
         label = file.parent.name
         if not LABEL.fullmatch(label):
@@ -76,6 +76,10 @@ def _pairs(folder):
             expected = "one label for each cell, and one file for each of its channels"
             raise DataError(folder, f"both {both} for cell {index}", expected, "Move the wrong one elsewhere.")
         pair[channel] = file
+        of_label.setdefault(int(label), {})[label] = file
+    if same := [" and the folder ".join(labels) for labels in of_label.values() if len(labels) > 1]:
+        remedy = "Move the images of one into the other."
+        raise DataError(folder, f"both the folder {same[0]}", "one folder for each label", remedy)
     if not pairs:
         remedy = "Give the folder of one split, as the authors' script or `coos unpack` writes it."
         raise DataError(folder, "no image of a cell", "files such as 0/COOSv1cell_17_protein.tif", remedy)

@@ -8,7 +8,7 @@ import numpy as np
 import tifffile
 from tqdm import tqdm
 
-from coos_helpers.data.errors import DataError
+from coos_helpers.data.errors import DataError, is_folder
 from coos_helpers.data.release import open_release, open_split
 from coos_helpers.data.split_names import find_splits
 from coos_helpers.data.tiff import CHANNELS, NAME, SIDECAR, find_images
@@ -59,6 +59,7 @@ def unpack(folder, out, progress=True):
 def _check_target(split, target):
     """Refuse a folder that holds cells of another release, before anything is written to it."""
     expected = f"cells of {split.path}"
+    _check_file(target / SIDECAR, expected)
     try:
         known = json.loads((target / SIDECAR).read_text(encoding="utf-8"))
         other = [key for key, value in _description(split).items() if known[key] != value]
@@ -98,6 +99,7 @@ def _description(split):
 
 def _is_there(file, pixels, split):
     """Tell whether an image has been written already; refuse to go on where the file shows another cell."""
+    _check_file(file, f"this cell of {split.path}")
     try:
         there = tifffile.imread(file)
     except Exception:  # none there, cut short or damaged, for which tifffile raises many kinds
@@ -105,6 +107,12 @@ def _is_there(file, pixels, split):
     if not np.array_equal(there, pixels):
         raise DataError(file, "another image", f"this cell of {split.path}", EMPTY_FOLDER)
     return True
+
+
+def _check_file(file, expected):
+    """Refuse what is there and no file: who opens a named pipe waits for ever."""
+    if file.exists() and is_folder(file, expected, EMPTY_FOLDER):
+        raise DataError(file, "a folder", expected, EMPTY_FOLDER)
 
 
 def _write(file, content):

@@ -85,7 +85,9 @@ def _texts(values, kinds):
     if values.ndim != 1 or values.dtype.kind not in kinds:
         return None
     known = (bytes, str, int) if "i" in kinds else (bytes, str)
-    if values.dtype.kind == "O" and not all(isinstance(value, known) for value in values):
+    if values.dtype.kind == "O" and not all(
+        isinstance(value, known) and value is not True and value is not False for value in values
+    ):
         return None
     # Bytes that are no UTF-8 stay apart from one another.
     return [printable(v.decode("utf-8", "backslashreplace") if isinstance(v, bytes) else str(v)) for v in values]

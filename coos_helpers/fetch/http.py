@@ -56,8 +56,12 @@ def fetch_file(url, part, size):
 
 
 def length(path):
-    """Count the bytes of a file, 0 where there is none."""
-    return path.stat().st_size if path.exists() else 0
+    """Count the bytes of a file, 0 where there is none; a DownloadError for what is no file."""
+    if not path.exists():
+        return 0
+    if not path.is_file():
+        raise DownloadError(f"{path}: found a folder, a named pipe, a socket or a device. Move it away")
+    return path.stat().st_size
 
 
 def settings():
@@ -86,13 +90,15 @@ def _ask(url, read, arrived=lambda: 0):
             if arrived() >= furthest + PROGRESS:
                 retry, furthest = RETRY, arrived()
             again = _may_pass(error) if answer is None else retry.is_retry("GET", answer.status_code)  # not after a 404
-            try:
+            asked = None
+            with suppress(HTTPError, ValueError, OverflowError):  # a time to wait that is none
                 asked = None if answer is None else retry.get_retry_after(answer)
+            try:
                 retry = (retry if again else Retry(0)).increment(error=error)
-            except (HTTPError, ValueError, OverflowError):  # no more tries, or a time to wait that is none
-                hint = settings() if answer is None else ""
+            except HTTPError:  # no more tries
+                hint = settings() if _may_be_set_wrong(error, answer) else ""
                 raise DownloadError(f"{words}. Given up at try {len(retry.history) + 1}.{hint}") from error
-        seconds = asked or retry.get_backoff_time()
+        seconds = max(asked or 0, 0) or retry.get_backoff_time()
         if seconds > 3600:  # better asked on another day
             hours = min(seconds, 1e9) / 3600  # a number may have hundreds of digits
             raise DownloadError(f"{words} and asks for {hours:.1f} hours of patience or more.")
@@ -106,16 +112,25 @@ def _may_pass(error):
     return isinstance(error, requests.RequestException) and not stays
 
 
+def _may_be_set_wrong(error, answer):
+    """Tell whether what is set of proxies and certificates may be the cause: not where the server itself has spoken."""
+    return not isinstance(error, Refused) if answer is None else answer.status_code in (407, 511)
+
+
+class Refused(requests.RequestException):
+    """An answer that came, and that cannot be used."""
+
+
 def _append(part, size, answer):
     """Write an answer behind the bytes that have arrived, or in their place where it begins anew."""
     start = length(part) if answer.status_code == 206 else 0
     place, many = (answer.headers.get(f"Content-{key}") for key in ("Range", "Length"))
     if answer.status_code == 206 and place and not re.match(rf"\s*bytes\s+{start}-", place):
         part.unlink(missing_ok=True)  # this server would not go on with it
-        raise requests.RequestException(f"the server sends {place!r} where the bytes from {start:,} on were asked for")
+        raise Refused(f"the server sends {place!r} where the bytes from {start:,} on were asked for")
     if many and {n.strip() for n in many.split(",")} != {str(size - start)}:  # a server may say it twice
         # A page of another kind, perhaps: not one byte of it into the part.
-        raise requests.RequestException(f"the server offers {many} bytes where {size - start:,} are expected")
+        raise Refused(f"the server offers {many} bytes where {size - start:,} are expected")
     bar = tqdm(desc=part.stem, total=size, initial=start, unit="B", unit_scale=True)
     with naming(part), bar, open(part, "ab" if start else "wb") as sink, suppress(requests.RequestException):
         for piece in answer.iter_content(PIECE):
@@ -123,4 +138,4 @@ def _append(part, size, answer):
             if sink.tell() > size:  # an answer that told no length; whoever checks the file finds it wrong
                 break
     if length(part) < size:
-        raise requests.RequestException(f"the connection ended after {length(part):,} of {size:,} bytes")
+        raise Refused(f"the connection ended after {length(part):,} of {size:,} bytes")

@@ -2,12 +2,14 @@
 
 import os
 import socket
+import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 
 import requests
 
 from coos_helpers.fetch.http import settings
+from coos_helpers.store.files import check_zip
 from coos_helpers.store.lock import alone
 
 #: The 13 convolution layers as torchvision hands them out (`VGG16_Weights.IMAGENET1K_FEATURES`), 528 MB.
@@ -57,6 +59,8 @@ def load():
     try:
         if not at_hand():
             raise ConnectionError("it is out of reach")
+        if zipfile.is_zipfile(file) if file.is_file() else file.exists():
+            check_zip(file)  # torch compares no checksum of what is here already
         socket.setdefaulttimeout(60)  # seconds without a byte; torch alone would wait for ever
         with nullcontext() if file.exists() else alone(file.parent, file.stem):
             state = torch.hub.load_state_dict_from_url(URL, str(file.parent), "cpu", check_hash=True, weights_only=True)
@@ -65,6 +69,8 @@ def load():
             kind = f"{found.dtype} of shape {tuple(found.shape)}" if torch.is_tensor(found) else type(found).__name__
             if kind != f"torch.float32 of shape {shape}":
                 raise WeightsError(f"{name} is {kind}; expected torch.float32 of shape {shape}")
+            if found.device.type != "cpu" or found.layout != torch.strided or not found.isfinite().all():
+                raise WeightsError(f"{name} has values that are not finite, or none; expected finite numbers")
         return {name: state[name] for name in SHAPES}
     except Exception as error:  # zip, pickle, torch and the network raise many kinds
         told = error if isinstance(error, WeightsError) else type(error).__name__

@@ -82,7 +82,7 @@ def _read_record(url, kept):
 
 def _is_right(path, checksum, *_):
     """Tell whether a file is there with the right checksum; a wrong one is reported and left in its place."""
-    found = _checksum(path) if path.exists() else None
+    found = _checksum(path) if length(path) else None
     if found == checksum:
         say(f"{path} is here already, checksum right.")
         if _part(path).exists():  # of no use any more, where the file came another way

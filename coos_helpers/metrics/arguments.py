@@ -6,6 +6,7 @@ Rooms that know arrays only (`metrics`, `shift`, `rescale`) check here what they
 import numpy as np
 
 MOST = 1_000_000  # of draws and the like: more is a mistake, and would fill the memory
+TOGETHER = 100_000_000  # so are these, of draws times wells
 MOST_CLASSES = 1000  # so is a label of a million
 SEEDS = 2**63 - 1  # the largest: an attribute of a file holds no larger one
 LARGEST = 1e38  # in single precision
@@ -22,6 +23,8 @@ def array(name, values, what=NUMBERS, shape=(None,), low=-LARGEST, high=LARGEST,
 
     shape: None in it is any length, in its place any shape. low, high: of numbers. nan: whether NaN may be among them.
     """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name}: found masked values; expected none: leave these cells out.")
     try:  # of a list of names numpy would make text of NaN, too
         values = np.asarray(values, object if what in (NAMES, LABELS) and isinstance(values, list | tuple) else None)
         if values.dtype == object and len({type(value) for value in values.flat}) < 2:
@@ -50,6 +53,13 @@ def number(name, value, low=1, high=MOST, kinds=WHOLE):
         said = "a whole number" if kinds is WHOLE else "a number"
         raise ValueError(f"{name}: found {value!r}; expected {said} from {low} to {high}.")
     return int(value) if kinds is WHOLE else float(value)
+
+
+def together(**numbers):
+    """Refuse numbers, such as of draws and wells, whose product would fill the memory."""
+    if np.prod(list(numbers.values()), dtype=float) > TOGETHER:
+        found = " x ".join(f"{many:,} {name}" for name, many in numbers.items())
+        raise ValueError(f"found {found}; expected a product of at most {TOGETHER:,}. Draw fewer.")
 
 
 def seed_of(seed):

@@ -5,7 +5,7 @@ Cells of a well share its plate, neighbours and focus, so they are not independe
 
 import numpy as np
 
-from coos_helpers.metrics.arguments import CLASSES, NAMES, REAL, array, checked_classes, number, seed_of
+from coos_helpers.metrics.arguments import CLASSES, NAMES, REAL, array, checked_classes, number, seed_of, together
 
 
 def resampled_sensitivities(labels, predicted, n_classes, wells=None, resamples=2000, seed=0):
@@ -114,6 +114,9 @@ def _drawn(labels, predicted, n_classes, wells, resamples, seed):
     checked = [checked_classes(labels, one, n_classes) for one in models]
     labels, stack, n_classes = checked[0][0], np.array([one[1] for one in checked]), max(one[2] for one in checked)
     wells = wells if wells is None else array("wells", wells, NAMES, labels.shape)
+    together(draws=resamples, models=len(stack), classes=n_classes)
+    if wells is not None:
+        together(draws=resamples, wells=max(len(np.unique(wells[labels == k])) for k in np.unique(labels)))
     sensitivity, replicated = np.full((len(stack), 1 + resamples, n_classes), np.nan), np.zeros(n_classes, bool)
     for label in np.unique(labels):
         mine = labels == label

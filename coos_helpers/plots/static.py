@@ -70,7 +70,9 @@ def table(frame, title, caption, formats=None):
     """
     kept = {column: form for column, form in (formats or {}).items() if column in frame}
     ident = blake2b(f"{title} {frame.to_json()}".encode(), digest_size=4).hexdigest()  # the same in every run
-    shown = frame.style.set_uuid(ident).hide(axis="index").set_caption(escape(f"{title} {caption}"))
+    plain = 'class="mathjax_ignore tex2jax_ignore"'  # a dollar in a name begins no formula
+    shown = frame.style.set_uuid(ident).set_table_attributes(plain)
+    shown = shown.hide(axis="index").set_caption(escape(f"{title} {caption}"))
     shown = shown.format(precision=1, na_rep="–", escape="html").format_index(escape="html", axis="columns")
     return shown.format(kept, na_rep="–", escape="html", subset=list(kept))
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coos_helpers.metrics.arguments import CLASSES, array
+from coos_helpers.metrics.arguments import CLASSES, NAMES, array, together
 
 
 class Outcome(NamedTuple):
@@ -46,6 +46,9 @@ class Units:
     @classmethod
     def of(cls, labels_a, wells_a, labels_b, wells_b):
         """Find the units of two samples; where the wells of either are unknown, every cell is one."""
+        for labels, wells in ((labels_a, wells_a), (labels_b, wells_b)):
+            shape = array("labels", labels, CLASSES).shape
+            wells is None or array("wells", wells, NAMES, shape)
         labels = np.concatenate([labels_a, labels_b])
         sides = np.repeat([0, 1], [len(labels_a), len(labels_b)])
         wells = np.arange(len(labels)) if wells_a is None or wells_b is None else np.concatenate([wells_a, wells_b])
@@ -73,6 +76,7 @@ class Units:
 
     def exchanged(self, permutations, rng):
         """Give the weights as they are, and again for each random exchange within blocks: (1 + permutations, U)."""
+        together(permutations=permutations, wells=len(self.weight))
         weights = np.tile(self.weight, (1 + permutations, 1))
         for units in self.blocks():
             weights[1:, units] = rng.permuted(weights[1:, units], axis=1)

@@ -40,6 +40,8 @@ def shift_of(on, groups=None, sizes=None):
     if unknown := set(_players(on)) - set(groups):
         raise ValueError(f"found the group {unknown.pop()!r}; expected some of {', '.join(map(str, groups))}.")
     full = dict.fromkeys((factor for factors in groups.values() for factor in _players(factors, 99)), 1.0)
+    if unknown := set(sizes) - set(full):
+        raise ValueError(f"found the factor {unknown.pop()!r}; expected some of {', '.join(map(str, full))}.")
     full |= {factor: number(f"size of {factor}", size, -2, 16, REAL) for factor, size in sizes.items()}
     return {factor: full[factor] * (name in on) for name, factors in groups.items() for factor in factors}
 

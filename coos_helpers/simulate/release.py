@@ -131,6 +131,8 @@ def _missing(out, mark):
 
 def _finished(path, mark):
     """Say whether a split's file is there, of this run's kind, and written to its end: `complete` is written last."""
+    if not path.is_file():  # who opens a named pipe waits for ever
+        return False
     try:
         with h5py.File(path, "r", locking=False) as file:
             return all(file.attrs.get(key) == value for key, value in {**mark, "complete": True}.items())

@@ -56,6 +56,8 @@ def check_zip(path):
 
     Numpy compares the checksums only of what it reads to the end, and torch none.
     """
+    if (path := Path(path)).exists() and not path.is_file():
+        raise ValueError("a folder, a named pipe, a socket or a device")
     with zipfile.ZipFile(path) as archive:
         sizes = [min(part.file_size, part.compress_size) for part in archive.infolist()]
         if not min(sizes, default=0) or archive.testzip() is not None:  # the name of the part, maybe ""

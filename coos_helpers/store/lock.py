@@ -3,9 +3,14 @@
 import sys
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from packaging.version import Version
+
+#: Whether who waits for a lock notices that its file has gone: else the file has to stay.
+TIDY = Version(version("filelock")) >= Version("3.24")
 
 
 @contextmanager
@@ -17,23 +22,24 @@ def alone(folder, name="coos"):
     """
     path, waited = Path(folder) / f".{name}.lock", False
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(path, mode=0o666)  # for whoever else may write into a shared folder
     try:
         lock.acquire(blocking=False)
     except Timeout:
         waited = True
         _say(f"Another process is at work in {path.parent}. Waiting until it has finished ({path.name}).")
         lock.acquire()
-    except (OSError, NotImplementedError):
+    except (OSError, NotImplementedError) as error:
         waited = None
-        if path.exists():  # else read-only or full: all may be there already, and who has to write is told then
+        # Read-only or full: all may be there already, and who has to write is told then.
+        if path.exists() and not isinstance(error, PermissionError):
             path.unlink(missing_ok=True)
             _say(f"{path.parent}: nothing can be locked there. Start nothing else that writes to it.")
     try:
         yield waited
     finally:
-        if waited is not None:
-            with suppress(OSError):  # before the lock ends: who waits for it sees that the file has gone
+        if waited is not None and TIDY:
+            with suppress(OSError):  # before the lock ends, so that nobody gets it on a file that is about to go
                 path.unlink()
         lock.release()
 

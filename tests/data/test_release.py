@@ -124,6 +124,14 @@ def test_what_is_neither_file_nor_folder_is_refused_and_never_opened(tmp_path, m
     assert refusal(split, named=path.name)["found"] == "a named pipe, a socket or a device"
 
 
+def test_a_link_inside_a_file_to_a_named_pipe_is_not_followed(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    path = write_split(tmp_path / "train.h5", data=None)
+    with h5py.File(path, "r+") as file:
+        file["data"] = h5py.ExternalLink("pipe", "data")
+    assert refusal(path, named="pipe")["found"] == "a named pipe, a socket or a device"
+
+
 @pytest.mark.parametrize("name", [FILES["test3"], "test3"])
 def test_a_link_to_a_split_that_leads_nowhere_is_refused_and_not_passed_over(tmp_path, name):
     write_release(tmp_path, ("train", "test1"))

@@ -53,6 +53,14 @@ def test_half_a_download_and_an_archive_of_a_split_are_named(tmp_path, ending):
     assert list(open_release(tmp_path)) == ["train", "test1"]
 
 
+def test_of_links_that_lead_nowhere_only_a_splits_stops_the_release(tmp_path):
+    write_release(tmp_path, ("train", "test1"))
+    for name in ("test2_notes.txt", "COOS7_test2.hdf5.md5", "COOS7_test3.hdf5.part", "test4.zip"):
+        (tmp_path / name).symlink_to("nowhere")
+    assert list(open_release(tmp_path)) == ["train", "test1"]
+    assert find_splits(tmp_path)[1] == ["COOS7_test3.hdf5.part", "test4.zip"]
+
+
 def test_a_folder_without_images_is_no_split_of_a_release_unless_unpack_began_it(tmp_path):
     folder = tmp_path / "training"
     (folder / "0").mkdir(parents=True)

@@ -58,6 +58,12 @@ TWINS = {
 }
 
 
+def test_two_folders_of_one_label_are_refused_and_both_named(tmp_path):
+    folder = write_tiffs(tmp_path / "train", cells(4), [0, 0, 1, 1])
+    (folder / "1").rename(folder / "00")
+    assert refusal(folder)["found"] == "both the folder 0 and the folder 00"
+
+
 @pytest.mark.parametrize("one, other", TWINS.values(), ids=TWINS)
 def test_two_files_for_one_cell_and_channel_are_refused_and_both_named(tiffs, one, other):
     (tiffs / "01").mkdir()

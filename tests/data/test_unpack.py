@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,14 @@ def test_stopped_anywhere_it_goes_on_and_the_half_is_never_read_as_a_whole(relea
     assert_same(release, out)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # no image is written twice
     assert not list(out.rglob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["train/cells.json", "train/0/COOSv1cell_0_protein.tif"])
+def test_a_named_pipe_in_the_way_is_refused_and_never_opened(release, tmp_path, name):
+    (pipe := tmp_path / "out" / name).parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match="found a named pipe, a socket or a device"):
+        unpack(release, tmp_path / "out")
 
 
 def test_of_two_at_once_one_writes_and_the_other_finds_it_done(release, tmp_path, monkeypatch, capsys):

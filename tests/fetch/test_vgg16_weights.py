@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import re
 import socket
 
@@ -154,6 +155,10 @@ OTHERS = {
     "doubles": (GOOD | {"features.0.bias": torch.ones(2).double()}, "torch.float64"),
     "halves": (GOOD | {"features.0.bias": torch.ones(2).half()}, "torch.float16"),
     "whole numbers": (GOOD | {"features.0.weight": torch.arange(6)}, "torch.int64"),
+    "not numbers": (
+        GOOD | {"features.0.bias": torch.tensor([1.0, torch.nan])},
+        "features.0.bias has values that are not finite",
+    ),
     "a list": (GOOD | {"features.0.bias": [1.0, 1.0]}, "features.0.bias is list"),
     "in a checkpoint": ({"state_dict": GOOD, "epoch": 3}, "features.0.weight is NoneType"),
 }
@@ -164,6 +169,19 @@ def test_a_file_with_other_weights_says_what_is_in_it(empty_cache, weights, foun
     empty_cache.mkdir(parents=True)
     vgg16_weights.path().write_bytes(saved(weights))
     with pytest.raises(WeightsError, match=f"{vgg16_weights.path().name}: .*{found}.*Delete it"):
+        vgg16_weights.load()
+
+
+def test_a_changed_byte_of_a_weight_and_what_is_no_file_are_noticed(empty_cache):
+    empty_cache.mkdir(parents=True)
+    whole = saved(GOOD)
+    at = whole.index(GOOD["features.0.weight"].numpy().tobytes())
+    vgg16_weights.path().write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(WeightsError, match="found a damaged file"):
+        vgg16_weights.load()
+    vgg16_weights.path().unlink()
+    os.mkfifo(vgg16_weights.path())
+    with pytest.raises(WeightsError, match="found a damaged file"):
         vgg16_weights.load()
 
 

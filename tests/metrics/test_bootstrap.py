@@ -216,3 +216,15 @@ def test_labels_that_no_class_has_are_refused_before_memory_is_filled(labels):
 def test_a_cell_without_a_well_is_refused(wells):
     with pytest.raises(ValueError, match="wells: found .*; expected .* names"):
         metrics.bootstrap_interval(SOUND, SOUND, wells)
+
+
+def test_what_would_fill_the_memory_is_refused_and_masked_values_are_not_used():
+    labels, wells = np.arange(2000) % 4, np.arange(2000)
+    for draw in (
+        lambda: metrics.bootstrap_interval(labels, labels, wells, resamples=10**6),
+        lambda: metrics.sensitivity_intervals(labels, labels, 1000, resamples=10**6),
+    ):
+        with pytest.raises(ValueError, match=r"found 1,000,000 draws x .*; expected a product of at most 100,000,000"):
+            draw()
+    with pytest.raises(ValueError, match="labels: found masked values"):
+        metrics.bootstrap_interval(np.ma.array(labels, mask=labels == 1), labels)
