@@ -50,7 +50,7 @@ def read_results(data="simulated", profile="quick", pack="", make_texture=False)
             f"found no results of data {run.data!r}, profile {run.profile!r}; expected those of one chapter at least. "
             f"Run {', '.join(CHAPTERS)} first, with the same DATA and PROFILE, or name a file of `coos pack` as PACK."
         )
-    print("No results of chapters 02 to 05 here: Texture's are made first, in about a minute.", flush=True)
+    print("No results of chapters 02 to 05 here: Texture's are made first, in some minutes.", flush=True)
     run, release = runs.start(data, profile)
     _enter_texture(run, release)
     return gather(run, release)
@@ -104,7 +104,7 @@ def _row(folder, names):
 
 
 def _enter_texture(run, release, seed=0):
-    """Fit the three classifiers to Texture, cross-validate them, and enter all that: about a minute in `quick`."""
+    """Fit the three classifiers to Texture, cross-validate them, and enter all that: two to three minutes in `quick`."""
     features = {name: store.kept(texture.features, split) for name, split in release.items()}
     table = [evaluate_classifier(run, release, features, "texture", name, seed) for name in classifiers.NAMES]
     ladders = [leakage.ladder(run, release, features, "texture", name, seed) for name in leakage.SETTINGS]
