@@ -104,7 +104,7 @@ def _row(folder, names):
 
 
 def _enter_texture(run, release, seed=0):
-    """Fit the three classifiers to Texture, cross-validate them, and enter all that: two to three minutes in `quick`."""
+    """Fit the three classifiers to Texture, cross-validate them, enter all that: two to three minutes in `quick`."""
     features = {name: store.kept(texture.features, split) for name, split in release.items()}
     table = [evaluate_classifier(run, release, features, "texture", name, seed) for name in classifiers.NAMES]
     ladders = [leakage.ladder(run, release, features, "texture", name, seed) for name in leakage.SETTINGS]
