@@ -59,7 +59,7 @@ def load():
     try:
         if not at_hand():
             raise ConnectionError("it is out of reach")
-        if zipfile.is_zipfile(file) if file.is_file() else file.exists():
+        if file.exists() and (not file.is_file() or zipfile.is_zipfile(file)):
             check_zip(file)  # torch compares no checksum of what is here already
         socket.setdefaulttimeout(60)  # seconds without a byte; torch alone would wait for ever
         with nullcontext() if file.exists() else alone(file.parent, file.stem):
