@@ -24,6 +24,7 @@ import nbformat
 import pages
 import papermill
 from convert import KERNELSPEC, ROOT, SOURCES_NAME, chapters, code_of, convert, notebook, repository, slug
+from turns import LINE, in_turn, say, share
 
 from coos_helpers import classifiers, runs, store
 from coos_helpers.fetch import vgg16_weights
@@ -52,15 +53,17 @@ def main(data, profile, search, packed, address, only_convert):
         foreign = pack.read(packed) if packed else None
         with store.alone(store.root()):
             run, release = runs.start(data, profile, search=search)
-            keys = {}
-            for source in sources:
-                keys[source.stem] = execute(source, run, release, keys, os.path.abspath(packed) if packed else "")
+            packed, paths = os.path.abspath(packed) if packed else "", {source.stem: source for source in sources}
+            reads = {stem: notebook(source).metadata.get("reads", []) for stem, source in paths.items()}
+            in_turn(reads, lambda stem, keys: execute(paths[stem], run, release, keys, packed), share())
             executed = [run.folder / "notebooks" / f"{source.stem}.ipynb" for source in sources]
             index = build(executed, pages.made_here(foreign), name)
         say("The book is ready:")
         print(index)
     except (ValueError, OSError, RuntimeError) as error:
-        sys.exit(f"\nError: {full(str(error)) or error}")
+        LINE.clear()
+        print(f"\nError: {full(str(error)) or error}", file=sys.stderr, flush=True)
+        os._exit(1)  # and with it the kernels of the chapters that still run
 
 
 def full(said):
@@ -75,10 +78,6 @@ def stop(*_):
     """End at Ctrl-C in one line: whatever is written is written whole, so there is nothing to tidy up."""
     print("\nStopped. What is finished is kept: the same command goes on from here.", file=sys.stderr, flush=True)
     os._exit(130)
-
-
-def say(text):
-    print(f"== {text}", flush=True)
 
 
 def execute(source, run, release, keys, packed=""):
@@ -103,6 +102,7 @@ def execute(source, run, release, keys, packed=""):
         say(f"{source.stem}: nothing changed")
         return key
     say(f"{source.stem}: executing")
+    LINE.update(source.stem, "")
     parameters = {"DATA": run.data, "PROFILE": run.profile} | ({"PACK": packed} if packed else {})
     parameters |= {"SEARCH": run.settings["search"]} if "SEARCH" in known else {}
     if missing := set(parameters) - set(known):
@@ -116,8 +116,9 @@ def execute(source, run, release, keys, packed=""):
             str(partial),
             parameters,
             kernel_name="python3",
+            progress_bar=False,
             cwd=str(ROOT),
-            stderr_file=sys.stderr,  # the progress bars of long cells
+            stderr_file=LINE.of(source.stem),  # the progress bars of long cells
             extra_arguments=["--log-level=40"],  # no word of the kernel's on how it is reached
         )
     except OSError:
@@ -143,7 +144,8 @@ def execute(source, run, release, keys, packed=""):
     with store.atomic(output) as file:
         file.write(nbformat.writes(made).encode())
     partial.unlink()
-    print(f"   done in {seconds:.0f} s")
+    LINE.update(source.stem, None)
+    say(f"{source.stem}: done in {seconds:.0f} s")
     return key
 
 

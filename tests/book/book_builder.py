@@ -9,5 +9,6 @@ sys.path.insert(0, str(ROOT / "book"))
 import build  # noqa: E402
 import convert  # noqa: E402
 import pages  # noqa: E402
+import turns  # noqa: E402
 
-__all__ = ["ROOT", "build", "convert", "pages"]
+__all__ = ["ROOT", "build", "convert", "pages", "turns"]
