@@ -6,11 +6,14 @@ for an iteration depends on the seed and the iteration's number alone, and a che
 
 import io
 import os
+import time
 from copy import deepcopy
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import torch
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from tqdm import tqdm
 
 from coos_helpers.store.files import atomic, check_zip
@@ -99,6 +102,41 @@ def train(
     network.made_by = made_by
     network.eval()
     return history
+
+
+def side_by_side(train_one, seeds, *args, **settings):
+    """Train a network for each seed: several at once without a GPU, each on its part of the cores.
+
+    Parameters
+    ----------
+    train_one : `deeploc.train` or `inpainting.train`. seeds : a list. args, settings : what it takes besides the seed.
+
+    Returns
+    -------
+    list of (network, history), one a seed. With a core or less for each, they are the same bits as one after another.
+    """
+    at_once = 1 if torch.cuda.is_available() else min(len(seeds), cpu_count())
+    how = {"threads": cpu_count() // at_once, "parent": os.getpid()}
+    with parallel_config("loky", n_jobs=at_once):
+        return Parallel()(delayed(_one)(train_one, args, settings | {"seed": seed}, **how) for seed in seeds)
+
+
+def _one(train_one, args, settings, threads, parent):
+    """Train one network on some threads, and end with the parent where this is another process."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getpid() != parent:
+        Thread(target=watch, daemon=True).start()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return train_one(*args, **settings)
+    finally:
+        torch.set_num_threads(before)
 
 
 def _save(path, state):

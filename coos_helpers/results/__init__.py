@@ -5,6 +5,7 @@ from coos_helpers.results.predictions import FAMILIES, Predictions, Representati
 from coos_helpers.results.read import read_results
 from coos_helpers.results.register import enter
 from coos_helpers.results.select import (
+    by_method,
     confusion_selection,
     family,
     headline_rows,

@@ -15,10 +15,10 @@ from coos_helpers.data.errors import DataError
 from coos_helpers.data.validate import as_class_names, as_source
 from coos_helpers.results.points import parts_of
 from coos_helpers.results.predictions import Results, facts, together
-from coos_helpers.results.select import cells_to_picture
+from coos_helpers.results.select import by_method, cells_to_picture
 from coos_helpers.shift.sample import Sample
 
-FORMAT = "coos7-results 2"
+FORMAT = "coos7-results 3"
 
 ABOUT = {"data", "source", "profile", "seed", "made", "machine"}  # of a run, which pages show
 
@@ -46,7 +46,7 @@ def write(found, path):
         "about": found.about,
         "caption": f"{found.caption} From a pack of {day}.",
         "class_names": found.class_names,
-        "tables": [[{c: facts(p) for c, p in row.items()} for row in rows] for rows in (found.table, *found.ladders)],
+        "tables": [[{c: facts(p) for c, p in row.items()} for row in rows] for rows in _tables(found)],
         "arrays": list(arrays),
     }
     with store.atomic(path) as file:
@@ -54,9 +54,14 @@ def write(found, path):
         return file.tell()
 
 
+def _tables(found):
+    """List the tables of results: the rows of all trainings, then each ladder."""
+    return [[row for rows in found.draws for row in rows], *found.ladders]
+
+
 def _arrays(found):
     """List the arrays of results, each with its name, those of cells once for each row; None for what is unknown."""
-    tables = [(f"tables/{i}/{j}", row) for i, t in enumerate((found.table, *found.ladders)) for j, row in enumerate(t)]
+    tables = [(f"tables/{i}/{j}", row) for i, t in enumerate(_tables(found)) for j, row in enumerate(t)]
     for at, column, p in ((at, column, p) for at, row in tables for column, p in row.items()):
         yield f"cells/{p.split}/labels", p.labels.astype(np.uint16)
         yield f"cells/{p.split}/plate", p.plate
@@ -136,4 +141,5 @@ def _results(meta, held):
         elif what == "pictures":
             cells = zip(parts["cells"].tolist(), parts["images"], strict=True)
             pictures |= {(names[0], cell): image / 255 for cell, image in cells}
-    return Results(about, caption, classes, tables[0], tables[1:], samples, images)
+    draws = by_method(tables[0])
+    return Results(about, caption, classes, [row for row, *_ in draws], draws, tables[1:], samples, images)

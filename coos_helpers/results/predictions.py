@@ -17,6 +17,7 @@ class Representation:
     word : `texture`, `vgg16`, `deeploc`, `pci`, or the name of another.
     layer : of a network, such as `conv4_2`; "" for none.
     variant : what sets it apart from the paper's, such as `untrained` or `w0.125`; "" for nothing.
+    draw : of a network that was trained several times, which training: 0 the first. It is no part of the name.
     name : of all this, in files and tables, such as `pci-w0.125-conv4`.
     family : what the paper calls it, without a layer, such as `PCI`; its own word where the paper has it not.
     """
@@ -24,6 +25,7 @@ class Representation:
     word: str
     layer: str = ""
     variant: str = ""
+    draw: int = 0
 
     @property
     def name(self):
@@ -54,6 +56,7 @@ class Predictions:
     family, layer, variant : parts of the representation's name, as in `Representation`.
     setting : the number of neighbours, or the inverse strength of the penalty, where a ladder tried several; or None.
     rung : `cell`, `well` or `plate` where each cell was held out once, in folds that keep these whole; else "".
+    draw : which training of the network it comes from, 0 the first.
     """
 
     representation: str
@@ -73,6 +76,7 @@ class Predictions:
     variant: str = ""
     setting: float | None = None
     rung: str = ""
+    draw: int = 0
 
 
 ARRAYS = ("labels", "predicted", "scores", "plate", "well")
@@ -100,6 +104,7 @@ class Results:
     caption : says data and profile in a sentence or two, for figures and tables.
     class_names : K names.
     table : list of dicts from split name to `Predictions`, one a row of Table 3, in the paper's order.
+    draws : list of the same length: of each row, the rows of all trainings of its network, its own first.
     ladders : list of ladders, each a list of dicts as `leakage.ladder` gives it.
     samples : dict from representation to a dict from split name to `shift.Sample`.
     images : function from a split name and (n,) indices to n images of the protein, (64, 64) in [0, 1], or None each.
@@ -109,6 +114,7 @@ class Results:
     caption: str
     class_names: tuple
     table: list = field(repr=False)
+    draws: list = field(repr=False)
     ladders: list = field(repr=False)
     samples: dict = field(repr=False)
     images: object = field(repr=False)

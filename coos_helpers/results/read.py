@@ -15,7 +15,7 @@ from coos_helpers.results.evaluate import evaluate_classifier
 from coos_helpers.results.points import load_points
 from coos_helpers.results.predictions import FAMILIES, Results
 from coos_helpers.results.register import enter
-from coos_helpers.results.select import family
+from coos_helpers.results.select import by_method, family
 from coos_helpers.results.stored import load, path_in
 
 #: Where the rows come from.
@@ -58,8 +58,8 @@ def read_results(data="simulated", profile="quick", pack="", make_texture=False)
 
 def gather(run, release):
     """Read what the chapters of a run entered: `Results`; ValueError where that does not belong together."""
-    about, table, ladders, samples = _read(run.folder)
-    for name, p in (item for row in table for item in row.items()):
+    about, table, draws, ladders, samples = _read(run.folder)
+    for name, p in (item for rows in draws for row in rows for item in row.items()):
         if name not in release or not np.array_equal(p.labels, release[name].labels):
             which = f"{p.representation}, {p.classifier}, {name}"
             raise ValueError(f"found results of other cells than {run.data}'s ({which}). Run its chapter again.")
@@ -68,7 +68,7 @@ def gather(run, release):
         return list(rescale.percentile(release[split].images[np.asarray(indices, int)][:, 0]))
 
     caption, classes = runs.caption(run, release), release["train"].class_names
-    return Results(about, caption, classes, table, ladders, samples, images)
+    return Results(about, caption, classes, table, draws, ladders, samples, images)
 
 
 def table_of(folder):
@@ -77,21 +77,22 @@ def table_of(folder):
 
 
 def _read(folder):
-    """Read what the chapters of a run entered: `about`, `table`, `ladders` and `samples`, as in `Results`."""
-    about, table, ladders, samples = {}, [], [], {}
+    """Read what the chapters of a run entered: `about`, `table`, `draws`, `ladders`, `samples`, as in `Results`."""
+    about, rows, ladders, samples = {}, [], [], {}
     for path in _entered(folder):
         try:
             entry = json.loads(store.unseal(path))
             about = entry["about"]
-            table += [_row(folder, names) for names in entry["table"]]
+            rows += [_row(folder, names) for names in entry["table"]]
             ladders += [[_row(folder, names) for names in ladder] for ladder in entry["ladders"]]
             samples |= {name: load_points(folder, name) for name in entry["samples"]}
         except Exception as error:  # zip, zlib, json, numpy and plain look-ups raise many kinds for damaged files
             what = f"the results of {path.stem} are missing or damaged ({type(error).__name__}: {error})"
             raise ValueError(f"{what}. Run it again.") from error
     order = list(FAMILIES.values())
-    table.sort(key=lambda row: order.index(family(row)) if family(row) in order else len(order))
-    return about, table, ladders, samples
+    rows.sort(key=lambda row: order.index(family(row)) if family(row) in order else len(order))
+    draws = by_method(rows)
+    return about, [row for row, *_ in draws], draws, ladders, samples
 
 
 def _entered(folder):
@@ -99,8 +100,8 @@ def _entered(folder):
 
 
 def _row(folder, names):
-    where = folder, names["representation"], names["classifier"]
-    return {column: load(path_in(*where, column, names["setting"]))[0] for column in names["columns"]}
+    where, which = (folder, names["representation"], names["classifier"]), (names["setting"], names["draw"])
+    return {column: load(path_in(*where, column, *which))[0] for column in names["columns"]}
 
 
 def _enter_texture(run, release, seed=0):

@@ -18,7 +18,8 @@ def enter(run, release, chapter, *, table, ladders=(), features=None, seed=0):
     ----------
     run, release : from `runs.start`.
     chapter : its name, such as `02-texture`.
-    table : dicts from split name to `Predictions`, best first where a network has many layers.
+    table : dicts from split name to `Predictions`, best first where a network has many layers, and of a network that
+        was trained several times those of every training.
     ladders : what `leakage.ladder` gave, each.
     features : dict from representation to a dict by split of (N, d), of which `shift.subsample_pca` keeps some cells.
     seed : of the chapter.
@@ -64,4 +65,6 @@ def _about(run, release, seed):
 
 def _names(row):
     p = next(iter(row.values()))
-    return {name: getattr(p, name) for name in ("representation", "classifier", "setting")} | {"columns": list(row)}
+    return {name: getattr(p, name) for name in ("representation", "classifier", "setting", "draw")} | {
+        "columns": list(row)
+    }

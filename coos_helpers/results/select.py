@@ -22,6 +22,15 @@ def row_title(by_split):
     return f"{p.representation}, {classifiers.NAMES.get(p.classifier, p.classifier)}"
 
 
+def by_method(rows):
+    """Gather the rows of the same representation and classifier: lists of the trainings of one network, in order."""
+    methods = {}
+    for row in rows:
+        p = next(iter(row.values()))
+        methods.setdefault((p.representation, p.classifier), []).append(row)
+    return list(methods.values())
+
+
 def headline_rows(found):
     """Choose one row of each representation, without a look at any test set: networks, then Texture, then others.
 

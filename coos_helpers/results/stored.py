@@ -14,9 +14,9 @@ def column_of(split, rung=""):
     return f"{split}-by-{rung}" if rung else split
 
 
-def path_in(folder, representation, classifier, column, setting=None):
+def path_in(folder, representation, classifier, column, setting=None, draw=0):
     """Name the file in which predictions lie, in the folder of a run."""
-    tried = "" if setting is None else f"-{setting:g}"
+    tried = ("" if setting is None else f"-{setting:g}") + (f"-draw{draw}" if draw else "")
     return folder / "predictions" / f"{representation}--{classifier}{tried}--{column}.npz"
 
 
@@ -32,11 +32,11 @@ def keep(run, split, representation, classifier, predicted, scores, seed, made_b
     of = representation_of(representation)
     made = Predictions(
         of.name, classifier, split.name, split.labels, predicted, scores, split.plate, split.well_ids,
-        split.class_names, split.source, run.profile, seed, of.family, of.layer, of.variant, setting, rung,
+        split.class_names, split.source, run.profile, seed, of.family, of.layer, of.variant, setting, rung, of.draw,
     )  # fmt: skip
     arrays = {name: values for name in ARRAYS if (values := getattr(made, name)) is not None}
     meta = {"facts": facts(made), "made_by": made_by, "arrays": list(arrays)}
-    with store.atomic(path_in(run.folder, of.name, classifier, column_of(split.name, rung), setting)) as file:
+    with store.atomic(path_in(run.folder, of.name, classifier, column_of(split.name, rung), setting, of.draw)) as file:
         np.savez_compressed(file, meta=json.dumps(meta), **arrays)
     return made
 
@@ -51,9 +51,9 @@ def load_if_current(run, representation, classifier, columns, made_by, settings=
 
     With None for `made_by`, whatever made it will do.
     """
-    name = representation_of(representation).name
+    name, draw = (of := representation_of(representation)).name, of.draw
     try:
-        found = [{c: load(path_in(run.folder, name, classifier, c, s)) for c in columns} for s in settings]
+        found = [{c: load(path_in(run.folder, name, classifier, c, s, draw)) for c in columns} for s in settings]
     except FileNotFoundError:
         return None
     except Exception as error:  # zip, zlib, json and numpy raise many kinds for damaged files

@@ -6,6 +6,7 @@ import pandas as pd
 from coos_helpers import classifiers
 from coos_helpers.metrics.bootstrap import bootstrap_interval, resampled_errors
 from coos_helpers.metrics.scores import balanced_error
+from coos_helpers.results.select import by_method
 
 
 def error_table(predictions):
@@ -17,10 +18,11 @@ def error_table(predictions):
 
     Returns
     -------
-    pandas.DataFrame with `features`, `model` and the splits' names as columns, unrounded. A split that lacks classes
-    is averaged over those that it has; `metrics.absent_classes` names the others.
+    pandas.DataFrame with `features`, `model` and the splits' names as columns, unrounded. All trainings of a network
+    are one row, their mean. A split that lacks classes is averaged over those that it has; `metrics.absent_classes`
+    names the others.
     """
-    return _tabulate(predictions, lambda p: 100 * balanced_error(p.labels, p.predicted))
+    return _tabulate(predictions, lambda draws: np.mean([100 * balanced_error(p.labels, p.predicted) for p in draws]))
 
 
 def interval_table(predictions):
@@ -31,7 +33,8 @@ def interval_table(predictions):
     pandas.DataFrame, rows and columns as in `error_table` without the training set; "unknown" where every class has one
     well. Where no wells are known the interval is over cells, and too narrow.
     """
-    return _tabulate(({s: p for s, p in row.items() if s != "train"} for row in predictions), interval_text)
+    tests = ({s: p for s, p in row.items() if s != "train"} for row in predictions)
+    return _tabulate(tests, lambda draws: interval_text(draws[0]))
 
 
 def interval_text(p):
@@ -69,10 +72,10 @@ def resampled_error_rows(rows, split, resamples=2000):
 
 
 def _tabulate(predictions, number):
-    """Make a table of a number of each `Predictions`."""
+    """Make a table of a number of the `Predictions` of all trainings of each method."""
     rows = []
-    for row in filter(None, predictions):  # a row is empty where there is no test set
-        p = next(iter(row.values()))
+    for draws in by_method(filter(None, predictions)):  # a row is empty where there is no test set
+        p = next(iter(draws[0].values()))
         named = {"features": p.representation, "model": classifiers.NAMES.get(p.classifier, p.classifier)}
-        rows.append(named | {name: number(p) for name, p in row.items()})
+        rows.append(named | {name: number([row[name] for row in draws]) for name in draws[0]})
     return pd.DataFrame(rows)

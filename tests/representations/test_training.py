@@ -2,12 +2,14 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 import torch
-from conftest import at_once, cells, files_up_to, kill_at_first_checkpoint, memory_split
+from conftest import PROJECT, at_once, cells, files_up_to, kill_at_first_checkpoint, memory_split
 from representations.tiny_networks import TRAIN, adam, same
 from torch import nn
 
@@ -48,6 +50,40 @@ def test_the_same_seed_gives_the_same_weights_to_the_last_bit_and_another_others
     assert same(model, first) and history == past and model.made_by == first.made_by and not model.training
     model, history = train(tmp_path, seed=1)
     assert not same(model, first) and history["loss"] != past["loss"] and model.made_by != first.made_by
+
+
+@pytest.mark.parametrize("name", TRAIN)
+@pytest.mark.parametrize("cores", [1, 2])
+def test_networks_trained_side_by_side_are_those_trained_one_after_another(monkeypatch, tmp_path, name, cores):
+    monkeypatch.setattr(training, "cpu_count", lambda: cores)
+    alone = [TRAIN[name](tmp_path / "alone", seed=seed) for seed in (0, 1, 2)]
+    made = training.side_by_side(TRAIN[name], [0, 1, 2], tmp_path / "together")
+    for (one, past), (other, history) in zip(alone, made, strict=True):
+        assert same(one, other) and past == history and one.made_by == other.made_by
+    assert len(list((tmp_path / "together").glob("*.pt"))) == 3 and torch.get_num_threads() == 1
+
+
+def test_a_training_in_another_process_ends_with_the_one_that_asked_for_it(tmp_path):
+    """As where a kernel is killed: nothing would tell the workers, and the checkpoint would be theirs for minutes."""
+    code = """
+import os, pathlib, sys, time
+from coos_helpers.representations import training
+def forever(folder, seed):
+    pathlib.Path(folder, f"{os.getpid()}").touch()
+    time.sleep(3600)
+training.cpu_count = lambda: 2
+training.side_by_side(forever, [0, 1], sys.argv[1])
+"""
+    parts = {"PYTHONPATH": os.pathsep.join([str(PROJECT), *sys.path])}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=os.environ | parts) as process:
+        while len(workers := [int(path.name) for path in tmp_path.iterdir()]) < 2 and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+    assert len(workers) == 2 and process.pid not in workers
+    give_up = time.monotonic() + 3600
+    while any(os.path.exists(f"/proc/{worker}") for worker in workers):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def test_a_run_that_is_stopped_again_and_again_ends_as_if_it_never_was(monkeypatch, whole, tmp_path):

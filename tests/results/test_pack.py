@@ -63,7 +63,9 @@ def made_up(rows=ROWS, kinds=7, known=("plate", "well"), sharp=1.0, splits=SPLIT
     def images(split, indices):
         return [image(split, cell) for cell in indices]
 
-    return results.Results(ABOUT, "Data: made up.", CLASS_NAMES, table, [ladder], {"texture": samples}, images)
+    return results.Results(
+        ABOUT, "Data: made up.", CLASS_NAMES, table, results.by_method(table), [ladder], {"texture": samples}, images
+    )
 
 
 def alone(by_split):

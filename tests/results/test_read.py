@@ -43,6 +43,20 @@ def test_what_a_chapter_entered_is_read_back_whole(made_up):
     assert leakage.chosen(found.ladders[0], "train-by-well")["test1"].setting in (1, 3)
 
 
+def test_every_training_of_a_network_is_read_back_and_the_first_stands_in_the_table(made_up):
+    trained = [Representation("deeploc", "fc2", draw=draw) for draw in range(3)]
+    rows = [kept_row(*made_up, of, name, seed=of.draw) for name in ("knn", "l1-lr") for of in trained]
+    results.enter(*made_up, "04-deeploc", table=rows)
+    results.enter(*made_up, "02-texture", table=[texture := kept_row(*made_up)])
+    found = read.gather(*made_up)
+    assert named(found.table) == [("deeploc-fc2", "knn"), ("deeploc-fc2", "l1-lr"), ("texture", "knn")]
+    for draws, kept in zip(found.draws, (rows[:3], rows[3:], [texture]), strict=True):
+        for number, (one, other) in enumerate(zip(kept, draws, strict=True)):
+            assert_same(one, other)
+            assert {p.draw for p in other.values()} == {number}
+    assert all(row is draws[0] for row, draws in zip(found.table, found.draws, strict=True))
+
+
 def test_pictures_are_the_protein_of_the_cells_that_are_asked_for(entered):
     run, release = entered
     images = read.gather(run, release).images("test3", np.array([4, 1, 4]))

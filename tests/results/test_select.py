@@ -24,7 +24,7 @@ def made_of(rows, splits=("train", "test1", "test3", "test4"), seed=0):
                 tuple("abcdefg"), "made up", "smoke", 0, of.family, of.layer,
             )  # fmt: skip
         table.append(by_split)
-    return results.Results({}, "Made up.", tuple("abcdefg"), table, [], {}, None)
+    return results.Results({}, "Made up.", tuple("abcdefg"), table, results.by_method(table), [], {}, None)
 
 
 of = results.Representation

@@ -24,6 +24,15 @@ def changed(row, **parts):
     return {name: dataclasses.replace(p, **parts) for name, p in row.items()}
 
 
+def test_the_trainings_of_a_network_are_one_row_with_their_mean_error(rows):
+    alike = {"representation": "deeploc", "classifier": "end-to-end"}
+    table = results.error_table([changed(row, draw=draw, **alike) for draw, row in enumerate(rows)])
+    alone = results.error_table(rows)
+    assert len(table) == 1 and table["features"][0] == "deeploc"
+    for name in rows[0]:
+        assert table[name][0] == pytest.approx(alone[name].mean())
+
+
 def test_the_table_of_errors_is_in_percent_with_a_row_for_each_model(rows):
     table = results.error_table(rows)
     assert list(table.columns) == ["features", "model", "train", "test1", "test2", "test3", "test4"]
