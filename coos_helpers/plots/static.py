@@ -111,11 +111,17 @@ def sheet(images, rows, columns, caption, size=1.0, stretch=rescale.percentile):
     return figure
 
 
-def by_split(frame, splits, caption):
-    """Draw balanced error (percent) against splits, columns of a frame from `results.error_table`, a line a row."""
+def by_split(frame, splits, caption, trainings=()):
+    """Draw balanced error (percent) against splits, columns of a frame from `results.error_table`, a line a row.
+
+    `trainings` are frames with the same rows, each of one training of the network: their errors are small points.
+    """
     figure, ax = plt.subplots(figsize=(6.4, 3.6))
     for number, (_, row) in enumerate(frame.iterrows()):
-        ax.plot(splits, row[splits], marker=MARKERS[number % len(MARKERS)], label=f"{row['features']}, {row['model']}")
+        look = {"marker": MARKERS[number % len(MARKERS)], "color": COLOURS[number % len(COLOURS)]}
+        ax.plot(splits, row[splits], label=f"{row['features']}, {row['model']}", **look)
+        for one in trainings:
+            ax.plot(splits, one.iloc[number][splits], ls="", ms=3, alpha=0.5, **look)
     ax.set(ylabel="balanced error (%)", ylim=(0, None))
     ax.axvspan(-0.3, 0.3, color="0.93", zorder=0)
     ax.margins(x=0.06)

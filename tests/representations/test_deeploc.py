@@ -217,9 +217,9 @@ def watched(monkeypatch):
         learned.append((indices_of(held.numpy().view(np.uint16)), augment(held, *args)))
         return learned[-1][1]
 
-    def watch_predict(model, some, *args):
+    def watch_predict(model, some, **options):
         judged.append(indices_of(some))
-        return predict(model, some, *args)
+        return predict(model, some, **options)
 
     monkeypatch.setattr(deeploc, "augment", watch_augment)
     monkeypatch.setattr(deeploc, "predict", watch_predict)

@@ -348,7 +348,7 @@ def rewritten(path, meta=None, **changes):
 def test_another_format_or_version_says_so(path, form):
     rewritten(path, lambda meta: meta.update(format=form))
     parts = refusal(path)
-    assert parts["found"] == str(form) and "coos7-results 2" in parts["expected"]
+    assert parts["found"] == str(form) and "coos7-results 3" in parts["expected"]
     assert "the version of this book that wrote it" in parts["remedy"]
 
 
