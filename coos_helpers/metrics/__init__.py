@@ -8,6 +8,8 @@ from coos_helpers.metrics.bootstrap import (
     sensitivity_intervals,
 )
 from coos_helpers.metrics.calibration import (
+    calibrated_errors,
+    calibration_intervals,
     confidences,
     confident_errors,
     expected_calibration_error,

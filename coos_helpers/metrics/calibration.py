@@ -1,8 +1,9 @@
 """What a classifier's scores are worth: does it err as often as it says, and does it know when it is right?"""
 
 import numpy as np
+from scipy.stats import t
 
-from coos_helpers.metrics.arguments import array, checked_classes, number
+from coos_helpers.metrics.arguments import NAMES, REAL, array, checked_classes, number, seed_of, together
 
 
 def confidences(predicted, scores):
@@ -26,8 +27,7 @@ def reliability_curve(labels, predicted, scores, bins=15):
     an empty one), and the bin's share of all cells (Guo et al. 2017, section 2).
     """
     labels, predicted, scores = _checked(labels, predicted, scores)
-    confidence, bins = confidences(predicted, scores), number("bins", bins, 1, 10_000)
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    confidence, place, bins = _binned(predicted, scores, bins)
     count = np.bincount(place, minlength=bins)
     sums = [np.bincount(place, values, bins) for values in (confidence, np.equal(labels, predicted))]
     claimed, right = (np.divide(s, count, out=np.full(bins, np.nan), where=count > 0) for s in sums)
@@ -43,6 +43,59 @@ def expected_calibration_error(labels, predicted, scores, bins=15):
     """
     claimed, right, share = reliability_curve(labels, predicted, scores, bins)
     return float(np.sum(share * np.nan_to_num(np.abs(right - claimed))))
+
+
+def calibrated_errors(predicted, scores, bins=15, draws=1000, seed=0):
+    """Draw the calibration errors that a perfectly calibrated classifier with just these confidences would show.
+
+    Parameters
+    ----------
+    predicted, scores, bins : as for `reliability_curve`.
+    draws, seed : D, how often each cell's answer is drawn anew, right with its own confidence for a chance.
+
+    Returns
+    -------
+    (D,) fractions, as of `expected_calibration_error`: above 0 since a bin with few cells is off by chance.
+    """
+    _, predicted, scores = _checked(predicted, predicted, scores)
+    confidence, place, bins = _binned(predicted, scores, bins)
+    rng, errors = np.random.default_rng(seed_of(seed)), np.zeros(number("draws", draws))
+    for n in range(len(errors)):  # one by one, as all at once would not fit the memory
+        right = rng.random(len(place)) < confidence
+        errors[n] = np.abs(np.bincount(place, confidence - right, bins)).sum() / len(place)
+    return errors
+
+
+def calibration_intervals(labels, predicted, scores, wells, bins=15, resamples=2000, level=0.95, seed=0):
+    """Say how surely a calibration error is known, and how far confidence exceeds accuracy: whole wells are drawn.
+
+    Parameters
+    ----------
+    labels, predicted, scores, bins : as for `reliability_curve`.
+    wells, resamples, level, seed : as for `bootstrap_interval`.
+
+    Returns
+    -------
+    (2, 2) fractions, low and high: of the calibration error that so many wells and cells show on average, and of mean
+    confidence less accuracy. A t interval, with a bootstrap's standard error; NaN where every class has one well.
+    """
+    labels, predicted, scores = _checked(labels, predicted, scores)
+    well = np.unique(array("wells", wells, NAMES, labels.shape), return_inverse=True)[1]
+    confidence, place, bins = _binned(predicted, scores, bins)
+    resamples, rng = number("resamples", resamples), np.random.default_rng(seed_of(seed))
+    (label, _), unit, cells = np.unique([labels, well], axis=1, return_inverse=True, return_counts=True)
+    together(draws=resamples, wells=max(len(cells), bins))
+    gaps, weights = np.zeros((len(cells), bins)), np.ones((1 + resamples, len(cells)))
+    np.add.at(gaps, (unit.ravel(), place), confidence - (labels == predicted))
+    for mine in (label == k for k in np.unique(label)):
+        if (n := mine.sum()) > 1:  # one fewer is drawn than there are, as in `resampled_sensitivities`
+            weights[1:, mine] = rng.multinomial(n - 1, np.full(n, 1 / n), resamples) * n / (n - 1)
+    gaps = weights @ gaps / (weights @ cells)[:, None]
+    found = np.array([np.abs(gaps).sum(1), gaps.sum(1)])
+    # The draws of an error are off by chance twice, so they tell how it scatters, and not where it lies.
+    times = t.ppf((1 + number("level", level, 1e-6, 1 - 1e-6, REAL)) / 2, len(label) - len(np.unique(label)))
+    far = times * found[:, 1:].std(1)
+    return np.clip(np.transpose([found[:, 0] - far, found[:, 0] + far]), [[0], [-1]], 1)
 
 
 def selective_accuracy(labels, predicted, scores, coverages):
@@ -77,6 +130,12 @@ def confident_errors(labels, predicted, scores, true, called, n=8):
     wrong = np.flatnonzero((labels == true) & (predicted == called))
     # Ranked in half precision, so that a pack, which keeps no more of a score, names the same cells.
     return wrong[np.argsort(-scores[wrong, called].astype(np.float16), kind="stable")[: number("n", n, 0)]]
+
+
+def _binned(predicted, scores, bins):
+    """Give each cell's confidence and the place of its bin, both (N,), and the number of bins."""
+    confidence, bins = confidences(predicted, scores), number("bins", bins, 1, 10_000)
+    return confidence, np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1), bins
 
 
 def _checked(labels, predicted, scores):

@@ -63,6 +63,36 @@ def worst(labels, predicted, wells, least=10, seed=0):
     return str(names[well]), float(share.max()), int(cells[well]), float(by_chance)
 
 
+def worst_class_by_chance(labels, predicted, wells, seed=0):
+    """Say how bad the worst of the classes would be by the luck of wells and cells alone, if all were equally hard.
+
+    Parameters
+    ----------
+    labels, predicted, wells : as for `spread`.
+    seed : of the chance.
+
+    Returns
+    -------
+    float, the error (fraction) that no class exceeds in 95 of 100 draws. Every well's error is drawn from one beta
+    distribution: its mean that of the classes' errors, its variance that between wells (`spread`). Other plates, which
+    all wells of a class may share, are not drawn. NaN where no class has two wells.
+    """
+    labels, predicted, wells = _checked(labels, predicted, wells)
+    rng, deviation = np.random.default_rng(seed_of(seed)), spread(labels, predicted, wells)
+    if np.isnan(deviation):
+        return np.nan
+    well = np.unique(wells, return_inverse=True)[1]
+    (label, _), cells = np.unique([labels, well], axis=1, return_counts=True)
+    member = (label[:, None] == np.unique(label)).astype(float)
+    errors = np.array([np.mean(predicted[labels == k] != k) for k in np.unique(label)])
+    mean, within = errors.mean(), np.mean(errors * (1 - errors))
+    shared = min(deviation**2 / within, 0.99) if within else 0  # of the variance: the correlation of a well's cells
+    alike = 1 / shared - 1 if shared else 0
+    chance = rng.beta(mean * alike, (1 - mean) * alike, (1000, len(cells))) if shared else mean
+    drawn = rng.binomial(cells, chance, (1000, len(cells)))
+    return float(np.percentile((drawn @ member / (cells @ member)).max(1), 95))
+
+
 def _checked(labels, predicted, wells):
     """Give classes and wells as arrays that fit each other; there may be no cells."""
     labels, predicted, _ = checked_classes(labels, predicted, MOST_CLASSES, least=0)

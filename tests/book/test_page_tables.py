@@ -56,16 +56,18 @@ KINDS = {
 }
 
 
-def entered(release, names=("texture", VGG16, "deeploc", PCI), folder="made-up"):
-    """Enter rows of made-up features, some of them useless."""
+def entered(release, names=("texture", VGG16, "deeploc", PCI), folder="made-up", trainings=2):
+    """Enter rows of made-up features, some of them useless; PCI as if it had been trained several times."""
     run, rng = Run(folder, "smoke", {"scale": 1, "draws": 2, "search": "random"}), np.random.default_rng(0)
     centres = rng.normal(0, 1.2, (len(CLASSES), 6))
     for name in names:
-        noise = 3.0 if name == PCI else 1.0
-        features = {
-            s: (centres[part.labels] + rng.normal(0, noise, (len(part), 6))).astype("f4") for s, part in release.items()
-        }
-        rows = [results.evaluate_classifier(run, release, features, name, c) for c in ("knn", "l1-lr")]
+        noise, rows = 3.0 if name == PCI else 1.0, []
+        for of in [dataclasses.replace(PCI, draw=n) for n in range(trainings)] if name == PCI else [name]:
+            features = {
+                s: (centres[part.labels] + rng.normal(0, noise, (len(part), 6))).astype("f4")
+                for s, part in release.items()
+            }
+            rows += [results.evaluate_classifier(run, release, features, of, c) for c in ("knn", "l1-lr")]
         ladders = [leakage.ladder(run, release, features, name, "knn")] if name == "texture" else []
         called = rows[0]["train"].representation
         results.enter(run, release, MAKERS[name], table=rows, ladders=ladders, features={called: features})
@@ -156,7 +158,8 @@ def surely(found, how):
         return dataclasses.replace(p, predicted=predicted, scores=scores)
 
     ladders = [[row(by_split) for by_split in ladder] for ladder in found.ladders]
-    return dataclasses.replace(found, table=[row(by_split) for by_split in found.table], ladders=ladders)
+    draws = [[row(by_split) for by_split in rows] for rows in found.draws]
+    return dataclasses.replace(found, table=[rows[0] for rows in draws], draws=draws, ladders=ladders)
 
 
 @pytest.mark.parametrize("how", SURE)
@@ -199,3 +202,22 @@ def test_absent_classes_are_said(shown):
     found = read.gather(entered(release), release)
     assert "test3 has no cells of Peroxisomes, Early Endosome" in shown("06-table-3", found)[0]
     assert "test3 has no cells of Peroxisomes, Early Endosome" in shown("07-confusion-matrices", found)[0]
+
+
+def test_several_trainings_are_named_and_all_of_them_shown(shown):
+    found = read.gather(entered(KINDS["as in COOS-7"]), KINDS["as in COOS-7"])
+    assert [len(rows) for rows in found.draws if rows[0]["train"].family == "PCI"] == [2, 2]
+    tables = shown("07-confusion-matrices", found)[1]
+    assert "of 2 trainings" in tables[0] and "the first" in tables[1]
+    _, tables = shown("08-between-test-sets", found)
+    (signed,) = [table for table in tables if "Calibration with its sign" in table]
+    assert re.search(r"pci-conv4, L1 LR.*?>[+-]\d+\.\d</td>\s*</tr>", signed, re.S)
+
+
+def test_a_model_that_is_as_sure_as_it_is_right_is_not_called_too_sure_and_others_are(shown):
+    release = KINDS["as in COOS-7"]
+    for how, word in (("perfect", "neither is seen"), ("always wrong", "too sure")):
+        _, tables = shown("08-between-test-sets", surely(read.gather(entered(release), release), how))
+        (signed,) = [table for table in tables if "Calibration with its sign" in table]
+        words = set(re.findall(r">(neither is seen|too sure|not sure enough|unknown)</td>", signed))
+        assert words == {word}

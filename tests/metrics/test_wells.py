@@ -92,3 +92,33 @@ def test_the_worst_well_is_the_same_each_time_and_without_errors_nothing_is_expe
     assert wells.worst(parts[0], parts[0], parts[2])[1::2] == (0.0, 0.0)
     assert wells.worst(*parts) == wells.worst(*parts)
     assert wells.worst(*parts, seed=1)[:3] == wells.worst(*parts)[:3]
+
+
+@pytest.mark.parametrize("repeats", [80, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("precision", [None, 60, 15])
+@pytest.mark.parametrize("n_wells", [8, 24])
+def test_the_worst_of_classes_that_are_equally_hard_is_rarely_worse_than_the_luck_of_wells(n_wells, precision, repeats):
+    found = []
+    for i in range(repeats):
+        case = answers(np.random.default_rng([8, i]), n_wells, (5, 40), 7, 0.85, precision)
+        worst = max(np.mean(case[1][case[0] == k] != k) for k in range(7))
+        found.append(worst > wells.worst_class_by_chance(*case, seed=i))
+    # With few wells their spread is known badly, so a little more may be beyond it than the 5 % that are meant.
+    assert np.mean(found) <= (0.05 if n_wells > 8 else 0.08) + 4 * np.sqrt(0.05 * 0.95 / repeats)
+
+
+def test_a_class_that_is_harder_is_worse_than_the_luck_of_wells():
+    labels, predicted, well = answers(np.random.default_rng(0), 8, (15, 40), 5, 0.9, 40)
+    hard = (labels == 3) & (np.random.default_rng(1).random(len(labels)) < 0.4)
+    assert np.mean(predicted[labels == 3] != 3) < wells.worst_class_by_chance(labels, predicted, well) < 0.25
+    predicted[hard] = 0
+    assert np.mean(predicted[labels == 3] != 3) > wells.worst_class_by_chance(labels, predicted, well)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_luck_of_wells_where_all_or_nothing_is_right_and_where_no_class_has_two_wells():
+    labels, well = np.repeat([0, 1, 2], 20), (np.arange(60) // 10).astype(str)
+    assert wells.worst_class_by_chance(labels, labels, well) == 0
+    assert wells.worst_class_by_chance(labels, (labels + 1) % 3, well) == 1
+    assert wells.worst_class_by_chance(labels, np.repeat([0, 1] * 3, 10), well) > 0.9  # whole wells are right or wrong
+    assert np.isnan(wells.worst_class_by_chance(labels, labels, labels))
