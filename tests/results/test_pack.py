@@ -79,6 +79,11 @@ def altered(by_split, **changes):
     return {name: dataclasses.replace(p, **parts) for name, p, parts in changed}
 
 
+def some_of(by_split):
+    """Keep the first 30 cells of each split, as an ablation may."""
+    return altered(by_split, **{of: lambda p, of=of: getattr(p, of)[:30] for of in predictions.ARRAYS})
+
+
 def without_pictures(found):
     return dataclasses.replace(found, images=lambda split, cells: [None] * len(cells))
 
@@ -111,7 +116,7 @@ def path(tmp_path, whole):
 
 def pairs(one, other):
     """Pair the predictions of two results: rows, then rungs."""
-    rows = ([row for table in (of.table, *of.ladders) for row in table] for of in (one, other))
+    rows = ([row for table in (of.table, *of.ladders, of.asides) for row in table] for of in (one, other))
     for first, second in zip(*rows, strict=True):
         assert list(first) == list(second)
         yield from zip(first.values(), second.values(), strict=True)
@@ -137,6 +142,7 @@ def assert_same(one, other, atol=0.0):
 GIVEN = {
     "all": lambda found: found,
     "no ladders": lambda found: dataclasses.replace(found, ladders=[]),
+    "rows aside": lambda found: dataclasses.replace(found, asides=[some_of(row) for row in found.table[:2]]),
     "no points": lambda found: dataclasses.replace(found, samples={}),
     "one row": lambda found: dataclasses.replace(found, table=found.table[:1]),
     "no test sets": lambda found: made_up(splits={"train": 120}),
