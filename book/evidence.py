@@ -47,14 +47,15 @@ def n_wells(p, k):
 
 def told(values, form="{:.1f}"):
     """Write a number with its interval."""
-    estimate, low, high = (form.format(end) for end in (values[0], *interval(values)))
+    ends = np.round([values[0], *interval(values)], 1) + 0.0  # no minus before a zero
+    estimate, low, high = (form.format(end) for end in ends)
     return f"{estimate} ({low} to {high})" if "nan" not in low else f"{estimate} (interval unknown)"
 
 
-def judged(numbers):
-    """Say whether numbers are all above 0: surely; surely not all; or it cannot be said."""
+def judged(numbers, limit=0.0):
+    """Say whether numbers are all above a limit: surely; surely not all; or it cannot be said."""
     low, high = np.round([interval(number) for number in numbers], 9).T
-    return HOLDS if (low > 0).all() else DOES_NOT if (high <= 0).any() else UNSAID
+    return HOLDS if (low > limit).all() else DOES_NOT if (high <= limit).any() else UNSAID
 
 
 class Evidence:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from pathlib import Path
 
 import matplotlib
@@ -13,7 +12,7 @@ import sentences
 import tables
 from markup import html, literal, markdown
 
-from coos_helpers import plots, published, results, store
+from coos_helpers import plots, published, store
 
 matplotlib.use("agg")
 

@@ -56,7 +56,10 @@ def verdict(claim, evidence):
 def wells(evidence):
     """Say on how many trainings and wells the numbers of a run rest."""
     found, most = evidence.found, max(len(trainings) for trainings in evidence.found.draws)
-    least = {s: min(n_wells(found.table[0][s], k) for k in evidence.classes) for s in evidence.tests if evidence.classes}
+    least = {
+        s: min(n_wells(found.table[0][s], k) for k in evidence.classes) for s in evidence.tests if evidence.classes
+    }
     named = ", ".join(f"{split} {count or 'unknown'}" for split, count in least.items())
     networks = f"Up to {most} trainings of a network. " if most > 1 else ""
-    return f"{networks}Wells of the class with the fewest: {named or 'no test set'}; with fewer than {ENOUGH}, no interval."
+    of = f"Wells of the class with the fewest: {named or 'no test set'}"
+    return f"{networks}{of}; with fewer than {ENOUGH}, no interval."

@@ -181,7 +181,9 @@ def test_a_representation_without_logistic_regression_has_no_row_of_its_own(rele
 
 def test_all_trainings_of_a_network_are_one_row_their_mean(release):
     run = enter(release, chapters=["02-texture"])
-    trained = [kept_row(run, release, Representation("deeploc", draw=n), "end-to-end", seed=n, right=2) for n in range(3)]
+    trained = [
+        kept_row(run, release, Representation("deeploc", draw=n), "end-to-end", seed=n, right=2) for n in range(3)
+    ]
     results.enter(run, release, "04-deeploc", table=trained)
     (found,) = tables.runs()
     expected = results.error_table(trained)[published.SPLITS].iloc[0]
