@@ -2,17 +2,17 @@
 
 import io
 import json
-import re
-from html import escape
 from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
+import sentences
 import tables
+from markup import html, literal, markdown
 
-from coos_helpers import plots, published, results, store
+from coos_helpers import plots, published, store
 
 matplotlib.use("agg")
 
@@ -33,27 +33,10 @@ def paper_and_ours(foreign=None):
     runs = tables.runs(foreign)
     titled = [("Balanced error (%) of one row of each representation.", tables.side_by_side(runs))]
     titled.append(("The paper's Table 3: balanced error (%) on COOS-7.", published.table3()))
-    for about, table in runs:
-        by = f" by {about['classifiers']}" if "classifiers" in about else ""
-        made = f"Seed {about['seed']}; made {about['made']} on {about['machine']}{by}."
-        titled.append((f"Balanced error (%): {tables.title(about)}. {made}", results.error_table(table)))
+    titled += [(f"Balanced error (%): {tables.made_by(run)}", tables.errors(run)) for run in runs]
     written = [html(frame, title, f"table{number}") for number, (title, frame) in enumerate(titled)]
-    return {"together.md": written[0].encode(), "each.md": "\n\n".join(written[1:]).encode()}
-
-
-def literal(text):
-    """Write text from a file, such as what it says of its source, so that MyST finds no markup or address in it."""
-    return re.sub(r"([\\`*_{}\[\]<>$&|~]|(?<=\S)[.:@](?=\S))", r"\\\1", " ".join(text.split()))
-
-
-def html(frame, title, name):
-    """Write a data frame as a table of a page."""
-    styled = frame.style.set_uuid(name).hide(axis="index").format(precision=1, na_rep="–", escape="html")
-    styled = styled.format_index(escape="html", axis="columns").set_caption(escape(title))
-    text = re.sub(r"<style.*?</style>\s*", "", styled.set_table_attributes('class="table"').to_html(), flags=re.S)
-    text = re.sub(r"\n\s*\n", "\n", text)  # for MyST, an empty line ends it
-    label = escape(title.split(":")[0])
-    return f'<div class="wide-table" tabindex="0" role="region" aria-label="{label}">\n{text}</div>\n'
+    made = {"together.md": written[0].encode(), "each.md": "\n\n".join(written[1:]).encode()}
+    return made | {name: text.encode() for name, text in sentences.made(runs).items()}
 
 
 def run_times():
@@ -112,12 +95,6 @@ def power(points):
         return "–"
     cells, seconds = np.log(np.array(points, np.float64)).T
     return f"cells<sup>{np.polyfit(cells, seconds, 1)[0]:.2f}</sup>"
-
-
-def markdown(columns, rows):
-    """Write a table in Markdown."""
-    lines = [columns, [":---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines) + "\n"
 
 
 def finding():

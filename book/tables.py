@@ -24,21 +24,26 @@ def runs(current=None):
 
     Returns
     -------
-    list of (about, table), both as in `results.Results`. Runs of the profile `smoke` show that all works and tell
-    little; they are left out where there is another.
+    list of `results.Results`. Runs of the profile `smoke` show that all works and tell little; they are left out where
+    there is another.
     """
-    found = [] if current is None else [(current.about, current.table)]
+    found = [] if current is None else [current]
     for folder in sorted((store.root() / "runs").glob("*/results")):
         try:
-            about, table = read.table_of(folder.parent)
+            run = read.without_cells(folder.parent)
         except ValueError as error:
             print(f"{folder.parent.name} is left out: {error}")
             continue
-        same = (rows for known, rows in found if known == about)
-        if table and not any(results.error_table(table).equals(results.error_table(rows)) for rows in same):
-            found.append((about, table))
-    telling = [(about, table) for about, table in found if about["profile"] != "smoke"]
+        same = (known for known in found if known.about == run.about)
+        if run.table and not any(errors(run).equals(errors(known)) for known in same):
+            found.append(run)
+    telling = [run for run in found if run.about["profile"] != "smoke"]
     return telling or found
+
+
+def errors(run):
+    """Tabulate balanced errors in percent, those of a network's trainings as their mean."""
+    return results.error_table([row for trainings in run.draws for row in trainings])
 
 
 def side_by_side(found):
@@ -53,12 +58,12 @@ def side_by_side(found):
     rows = []
     for name, (features, model) in CHOSEN.items():
         rows.append({"representation": features, "data": "COOS-7 (the paper)", **paper.loc[(features, model)]})
-        for about, table in found:
+        for run in found:
             classifier = "end-to-end" if name == "DeepLoc" else "l1-lr"
-            mine = [row for row in table if results.family(row) == name]
-            wanted = [row for row in mine if next(iter(row.values())).classifier == classifier]
-            for _, row in results.error_table(wanted[:1]).iterrows():
-                rows.append({"representation": row["features"], "data": title(about), **row[2:]})
+            mine = [trainings for trainings in run.draws if results.family(trainings[0]) == name]
+            wanted = [of for of in mine if next(iter(of[0].values())).classifier == classifier]
+            for _, row in results.error_table([row for of in wanted[:1] for row in of]).iterrows():
+                rows.append({"representation": row["features"], "data": title(run.about), **row[2:]})
     frame = pd.DataFrame(rows)
     return frame[["representation", "data", *SPLITS, *(c for c in frame.columns[2:] if c not in SPLITS)]]
 
@@ -67,3 +72,10 @@ def title(about):
     """Name a run's data and profile in a few words; simulated cells are never called anything else."""
     data = "simulated cells, not COOS-7" if about["data"] == "simulated" else about["source"]
     return f"{data}, profile {about['profile']}"
+
+
+def made_by(run):
+    """Say in a line what a run is of, and with what it was made."""
+    about = run.about
+    by = f" by {about['classifiers']}" if "classifiers" in about else ""
+    return f"{title(about)}. Seed {about['seed']}; made {about['made']} on {about['machine']}{by}."

@@ -18,7 +18,7 @@ NAMES = tuple(f"{name}, {distance} px" for distance in DISTANCES for name in FEA
 NAMES += ("mean", "sum", "standard deviation", "correlation with the nucleus")
 
 
-def features(split, progress=True, rescaled=rescale.min_max):
+def features(split, progress=True, rescaled=rescale.min_max, channel=0):
     """Describe each cell of a split by its texture.
 
     Parameters
@@ -26,11 +26,12 @@ def features(split, progress=True, rescaled=rescale.min_max):
     split : a `Split`; it is read in batches.
     progress : whether a progress bar is drawn on stderr.
     rescaled : the rescaling to [0, 1], from `representations.rescale`; the paper's is `min_max`.
+    channel : what is described: 0, the protein, as in the paper; or 1, the nucleus.
 
     Returns
     -------
-    (N, 69) float32, columns as in `NAMES`: Haralick's 13 features at 5 distances of channel 0, rescaled and rounded
-    to 8 bits; mean, sum and standard deviation of channel 0, rescaled; correlation of the two channels' pixels, 0
+    (N, 69) float32, columns as in `NAMES`: Haralick's 13 features at 5 distances of the channel, rescaled and rounded
+    to 8 bits; mean, sum and standard deviation of the channel, rescaled; correlation of the two channels' pixels, 0
     where one of them is constant.
 
     The paper leaves open whether the three intensities are raw. They are rescaled here as its sentence on
@@ -38,7 +39,7 @@ def features(split, progress=True, rescaled=rescale.min_max):
     """
     out = np.empty((len(split), len(NAMES)), np.float32)
     # In a tuple, as a cluster keeps loose arrays on one worker and loses them with it.
-    jobs = (delayed(_described)(batch, rescaled) for batch in split.batches(BATCH))
+    jobs = (delayed(_described)(batch, rescaled, channel) for batch in split.batches(BATCH))
     done = Parallel(-1, prefer="threads", return_as="generator")(jobs)
     with tqdm(total=len(split), desc=f"texture of {split.name}", unit=" cells", disable=not progress) as bar:
         for indices, described in done:
@@ -47,10 +48,10 @@ def features(split, progress=True, rescaled=rescale.min_max):
     return out
 
 
-def _described(batch, rescaled):
+def _described(batch, rescaled, channel):
     """Describe a batch of cells: its indices, and (n, 69) float32."""
     indices, images = batch
-    unit = rescaled(images[:, 0])
+    unit = rescaled(images[:, channel])
     texture = haralick(rescale.to_8bit(unit), DISTANCES, n_jobs=1)
     pixels = unit.reshape(len(unit), -1).astype(np.float64)
     moments = pixels.mean(1), pixels.sum(1), pixels.std(1), correlation(images[:, 0], images[:, 1])

@@ -46,7 +46,8 @@ def write(found, path):
         "about": found.about,
         "caption": f"{found.caption} From a pack of {day}.",
         "class_names": found.class_names,
-        "tables": [[{c: facts(p) for c, p in row.items()} for row in rows] for rows in _tables(found)],
+        "tables": [[_facts(row) for row in rows] for rows in _tables(found)],
+        "asides": [_facts(row) for row in found.asides],
         "arrays": list(arrays),
     }
     with store.atomic(path) as file:
@@ -59,13 +60,19 @@ def _tables(found):
     return [[row for rows in found.draws for row in rows], *found.ladders]
 
 
+def _facts(row):
+    return {column: facts(p) for column, p in row.items()}
+
+
 def _arrays(found):
     """List the arrays of results, each with its name, those of cells once for each row; None for what is unknown."""
     tables = [(f"tables/{i}/{j}", row) for i, t in enumerate(_tables(found)) for j, row in enumerate(t)]
+    tables += [(f"asides/{j}", row) for j, row in enumerate(found.asides)]
     for at, column, p in ((at, column, p) for at, row in tables for column, p in row.items()):
-        yield f"cells/{p.split}/labels", p.labels.astype(np.uint16)
-        yield f"cells/{p.split}/plate", p.plate
-        yield f"cells/{p.split}/well", p.well
+        cells = f"{at}/{column}" if at.startswith("asides/") else f"cells/{p.split}"  # which may be some of them
+        yield f"{cells}/labels", p.labels.astype(np.uint16)
+        yield f"{cells}/plate", p.plate
+        yield f"{cells}/well", p.well
         yield f"{at}/{column}/predicted", p.predicted.astype(np.uint16)
         yield f"{at}/{column}/scores", None if p.scores is None else p.scores.astype(np.float16)
     for name, samples in found.samples.items():
@@ -125,13 +132,17 @@ def _results(meta, held):
 
     def row(at, columns):
         named = {c: of | {"class_names": classes} for c, of in columns.items()}
-        return {c: together(of, held[f"cells/{of['split']}"] | held[f"{at}/{c}"]) for c, of in named.items()}
+        return {c: together(of, arrays(f"{at}/{c}", of["split"])) for c, of in named.items()}
+
+    def arrays(at, split):
+        return held[at] if at.startswith("asides/") else held[f"cells/{split}"] | held[at]
 
     def images(split, cells):
         return [pictures.get((split, int(cell))) for cell in cells]
 
     tables = [[row(f"tables/{i}/{j}", of) for j, of in enumerate(rows)] for i, rows in enumerate(meta["tables"])]
-    if not tables[0] or not all(tables[0]) or not ABOUT <= set(about) or not 0 < len(caption) < 500:
+    asides = [row(f"asides/{j}", of) for j, of in enumerate(meta["asides"])]
+    if not tables[0] or not all([*tables[0], *asides]) or not ABOUT <= set(about) or not 0 < len(caption) < 500:
         raise ValueError("no row, a row without splits, or not what should be known of the run")
     samples, pictures = {}, {}
     for at, parts in held.items():
@@ -142,4 +153,4 @@ def _results(meta, held):
             cells = zip(parts["cells"].tolist(), parts["images"], strict=True)
             pictures |= {(names[0], cell): image / 255 for cell, image in cells}
     draws = by_method(tables[0])
-    return Results(about, caption, classes, [row for row, *_ in draws], draws, tables[1:], samples, images)
+    return Results(about, caption, classes, [row for row, *_ in draws], draws, tables[1:], samples, images, asides)

@@ -108,6 +108,7 @@ class Results:
     ladders : list of ladders, each a list of dicts as `leakage.ladder` gives it.
     samples : dict from representation to a dict from split name to `shift.Sample`.
     images : function from a split name and (n,) indices to n images of the protein, (64, 64) in [0, 1], or None each.
+    asides : list of dicts as in `table` that are no rows of Table 3, each perhaps on some of the cells only.
     """
 
     about: dict
@@ -118,3 +119,4 @@ class Results:
     ladders: list = field(repr=False)
     samples: dict = field(repr=False)
     images: object = field(repr=False)
+    asides: list = field(default_factory=list, repr=False)

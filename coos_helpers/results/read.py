@@ -58,8 +58,8 @@ def read_results(data="simulated", profile="quick", pack="", make_texture=False)
 
 def gather(run, release):
     """Read what the chapters of a run entered: `Results`; ValueError where that does not belong together."""
-    about, table, draws, ladders, samples = _read(run.folder)
-    for name, p in (item for rows in draws for row in rows for item in row.items()):
+    parts = _read(run.folder)
+    for name, p in (item for rows in parts["draws"] for row in rows for item in row.items()):
         if name not in release or not np.array_equal(p.labels, release[name].labels):
             which = f"{p.representation}, {p.classifier}, {name}"
             raise ValueError(f"found results of other cells than {run.data}'s ({which}). Run its chapter again.")
@@ -68,17 +68,19 @@ def gather(run, release):
         return list(rescale.percentile(release[split].images[np.asarray(indices, int)][:, 0]))
 
     caption, classes = runs.caption(run, release), release["train"].class_names
-    return Results(about, caption, classes, table, draws, ladders, samples, images)
+    return Results(caption=caption, class_names=classes, images=images, **parts)
 
 
-def table_of(folder):
-    """Read `about` and `table`, as in `Results`, of a run's folder; ValueError where something is damaged."""
-    return _read(folder)[:2]
+def without_cells(folder):
+    """Read the results of a run's folder alone: `Results` without caption and images; ValueError where damaged."""
+    parts = _read(folder)
+    classes = next((p.class_names for row in parts["table"] for p in row.values()), ())
+    return Results(caption="", class_names=classes, images=None, **parts)
 
 
 def _read(folder):
-    """Read what the chapters of a run entered: `about`, `table`, `draws`, `ladders`, `samples`, as in `Results`."""
-    about, rows, ladders, samples = {}, [], [], {}
+    """Read what the chapters of a run entered: dict of the parts of `Results` that are stored."""
+    about, rows, ladders, samples, asides = {}, [], [], {}, []
     for path in _entered(folder):
         try:
             entry = json.loads(store.unseal(path))
@@ -86,13 +88,15 @@ def _read(folder):
             rows += [_row(folder, names) for names in entry["table"]]
             ladders += [[_row(folder, names) for names in ladder] for ladder in entry["ladders"]]
             samples |= {name: load_points(folder, name) for name in entry["samples"]}
+            asides += [_row(folder, names) for names in entry["asides"]]
         except Exception as error:  # zip, zlib, json, numpy and plain look-ups raise many kinds for damaged files
             what = f"the results of {path.stem} are missing or damaged ({type(error).__name__}: {error})"
             raise ValueError(f"{what}. Run it again.") from error
     order = list(FAMILIES.values())
     rows.sort(key=lambda row: order.index(family(row)) if family(row) in order else len(order))
     draws = by_method(rows)
-    return about, [row for row, *_ in draws], draws, ladders, samples
+    made = {"about": about, "table": [row for row, *_ in draws], "draws": draws, "ladders": ladders}
+    return made | {"samples": samples, "asides": asides}
 
 
 def _entered(folder):

@@ -11,7 +11,7 @@ from coos_helpers.results.points import save_points
 from coos_helpers.shift.sample import subsample_pca
 
 
-def enter(run, release, chapter, *, table, ladders=(), features=None, seed=0):
+def enter(run, release, chapter, *, table, ladders=(), features=None, asides=(), seed=0):
     """Enter what a chapter made among the run's results, in place of what it entered before.
 
     Parameters
@@ -22,6 +22,7 @@ def enter(run, release, chapter, *, table, ladders=(), features=None, seed=0):
         was trained several times those of every training.
     ladders : what `leakage.ladder` gave, each.
     features : dict from representation to a dict by split of (N, d), of which `shift.subsample_pca` keeps some cells.
+    asides : dicts as in `table` that are no rows of Table 3, such as an ablation's, on some of the cells perhaps.
     seed : of the chapter.
 
     Returns
@@ -35,6 +36,7 @@ def enter(run, release, chapter, *, table, ladders=(), features=None, seed=0):
         "table": [_names(row) for row in table],
         "ladders": [[_names(row) for row in ladder] for ladder in ladders if ladder],
         "samples": list(features or {}),
+        "asides": [_names(row) for row in asides],
     }
     with store.atomic(run.folder / "results" / f"{chapter}.json") as file:
         file.write(store.seal(json.dumps(entry, indent=1)))

@@ -17,12 +17,13 @@ from hostile import CLASSES, SOURCES
 from made_results import kept_row
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from coos_helpers import data, plots, runs, store
+from coos_helpers import data, plots, results, runs, store
 from coos_helpers.plots import interactive
 from coos_helpers.runs import Run
 
 TOC = "format: jb-book\nroot: book/intro\nchapters:\n- file: notebooks/01-a\n"
-INTRO = "# A page\n\n```{include} _made/each.md\n```\n\n```{include} _made/run-times.md\n```\n"
+SHOWN = ("each.md", "sentences-runs.md", "sentence-all_drop.md", "sentences.md")
+INTRO = "# A page\n" + "".join(f"\n```{{include}} _made/{name}\n```\n" for name in (*SHOWN, "run-times.md"))
 
 
 def chapter(caption, names, by_split):
@@ -69,8 +70,10 @@ def site(tmp_path_factory):
             path.parent.mkdir(parents=True)
             nbformat.write(timed, path)
         made.cells = [new_markdown_cell("# A chapter"), *made.cells]
-        patch.setattr(pages.tables, "runs", lambda _: [(about, [row]) for about in abouts])
-        extra = {"each.md": pages.paper_and_ours()["each.md"], "run-times.md": pages.run_times()}
+        found = [results.Results(about, "", CLASSES, [row], [[row]], [], {}, None) for about in abouts]
+        patch.setattr(pages.tables, "runs", lambda _: found)
+        made_here = pages.paper_and_ours()
+        extra = {name: made_here[name] for name in SHOWN} | {"run-times.md": pages.run_times()}
         for name, text in {"_toc.yml": TOC, "intro.md": INTRO}.items():
             (folder / "book").mkdir(exist_ok=True)
             (folder / "book" / name).write_text(text)

@@ -38,7 +38,7 @@ def simulated(profile):
 
 
 def titles(found):
-    return [tables.title(about) for about, _ in found]
+    return [tables.title(run.about) for run in found]
 
 
 # The runs
@@ -53,11 +53,10 @@ def test_every_run_is_listed_with_its_errors(release, tmp_path):
     enter(release, tmp_path / "COOS-7", "paper", ["02-texture"], seed=1)
     found = tables.runs()
     assert titles(found) == [f"{release['train'].source}, profile paper", simulated("quick")]
-    paper, quick = (results.error_table(rows) for _, rows in found)
+    paper, quick = (tables.errors(run) for run in found)
     assert paper["features"].tolist() == ["texture"] * 3 and paper["model"].tolist() == ["kNN", "L1 LR", "RF"]
     assert len(quick) == 9 and list(quick.columns) == ["features", "model", *release]
-    _, table = read.table_of(enter(release).folder)
-    assert quick.equals(results.error_table(table))
+    assert quick.equals(results.error_table(read.without_cells(enter(release).folder).table))
 
 
 def test_runs_that_only_show_that_all_works_are_left_out_where_there_is_another(release):
@@ -87,9 +86,9 @@ def test_a_pack_comes_first_and_is_not_listed_twice(release, packed):
     assert titles(tables.runs()) == [simulated("paper"), simulated("quick")]
     found = tables.runs(packed)
     assert titles(found) == [simulated("paper"), simulated("quick")]
-    assert found[0][1] is packed.table
+    assert found[0] is packed
     enter(release, profile="paper", seed=6)
-    assert [about["seed"] for about, _ in tables.runs(packed)] == [5, 6, 0]
+    assert [run.about["seed"] for run in tables.runs(packed)] == [5, 6, 0]
 
 
 def test_a_pack_of_another_machine_is_listed_beside_what_lies_here(release, packed):
@@ -146,7 +145,7 @@ def test_one_row_of_each_representation_stands_beside_the_papers(release, tmp_pa
         ["vgg16-conv4_1", quick],
     ]
     assert list(table.columns) == ["representation", "data", *published.SPLITS]
-    numbers = results.error_table(found[1][1]).set_index(["features", "model"])
+    numbers = tables.errors(found[1]).set_index(["features", "model"])
     expected = numbers.loc[("vgg16-conv4_1", "L1 LR"), published.SPLITS].tolist()
     assert table.iloc[-1][published.SPLITS].tolist() == expected
     paper = published.table3().set_index(["features", "model"])
@@ -176,11 +175,25 @@ def test_a_split_that_one_side_lacks_stays_empty_there(tmp_path):
 def test_a_representation_without_logistic_regression_has_no_row_of_its_own(release):
     run = Run("simulated", "quick", PROFILES["quick"])
     rows = [kept_row(run, release, *names) for names in (("texture", "knn"), ("mine", "l1-lr"))]
-    assert len(tables.side_by_side([({"data": "simulated", "profile": "quick"}, rows)])) == 4
+    about = {"data": "simulated", "profile": "quick"}
+    assert len(tables.side_by_side([results.Results(about, "", (), rows, [[row] for row in rows], [], {}, None)])) == 4
+
+
+def test_all_trainings_of_a_network_are_one_row_their_mean(release):
+    run = enter(release, chapters=["02-texture"])
+    trained = [
+        kept_row(run, release, Representation("deeploc", draw=n), "end-to-end", seed=n, right=2) for n in range(3)
+    ]
+    results.enter(run, release, "04-deeploc", table=trained)
+    (found,) = tables.runs()
+    expected = results.error_table(trained)[published.SPLITS].iloc[0]
+    assert expected["test1"] != results.error_table(trained[:1])["test1"].iloc[0]
+    for table in (tables.errors(found), tables.side_by_side([found]).iloc[1:]):
+        assert table[published.SPLITS].iloc[0].to_numpy(float) == pytest.approx(expected.to_numpy(float))
 
 
 def test_simulated_cells_are_never_called_anything_else(release, tmp_path):
     enter(release)
     enter(release, tmp_path / "COOS-7")
-    for about, _ in tables.runs():
-        assert tables.title(about).startswith("simulated cells") == (about["data"] == "simulated")
+    for run in tables.runs():
+        assert tables.title(run.about).startswith("simulated cells") == (run.about["data"] == "simulated")

@@ -43,6 +43,11 @@ def test_columns_are_what_their_names_say(tmp_path, some):
             np.testing.assert_allclose(values[f"{name}, {distance} px"], column, rtol=1e-6, atol=1e-30)
 
 
+def test_the_nucleus_is_described_as_a_protein_in_its_place_would_be(tmp_path, some):
+    turned = split_of(tmp_path / "test1.h5", some[:, ::-1])
+    np.testing.assert_array_equal(features(split_of(tmp_path / "train.h5", some), channel=1), features(turned))
+
+
 def test_constant_images_give_finite_features(tmp_path):
     images = cells(6)
     images[1, 0], images[2, 1], images[3] = 100, 0, 65535

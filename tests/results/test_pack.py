@@ -70,13 +70,22 @@ def made_up(rows=ROWS, kinds=7, known=("plate", "well"), sharp=1.0, splits=SPLIT
 
 def alone(by_split):
     """Make results of one row, without a ladder and points."""
-    return dataclasses.replace(made_up(), table=[by_split], ladders=[], samples={})
+    return with_rows(dataclasses.replace(made_up(), ladders=[], samples={}), [by_split])
+
+
+def with_rows(found, table):
+    return dataclasses.replace(found, table=table, draws=results.by_method(table))
 
 
 def altered(by_split, **changes):
     """Change fields of each of a row's predictions, by functions of these."""
     changed = ((name, p, {of: change(p) for of, change in changes.items()}) for name, p in by_split.items())
     return {name: dataclasses.replace(p, **parts) for name, p, parts in changed}
+
+
+def some_of(by_split):
+    """Keep the first 30 cells of each split, as an ablation may."""
+    return altered(by_split, **{of: lambda p, of=of: getattr(p, of)[:30] for of in predictions.ARRAYS})
 
 
 def without_pictures(found):
@@ -111,7 +120,7 @@ def path(tmp_path, whole):
 
 def pairs(one, other):
     """Pair the predictions of two results: rows, then rungs."""
-    rows = ([row for table in (of.table, *of.ladders) for row in table] for of in (one, other))
+    rows = ([row for table in (of.table, *of.ladders, of.asides) for row in table] for of in (one, other))
     for first, second in zip(*rows, strict=True):
         assert list(first) == list(second)
         yield from zip(first.values(), second.values(), strict=True)
@@ -137,8 +146,9 @@ def assert_same(one, other, atol=0.0):
 GIVEN = {
     "all": lambda found: found,
     "no ladders": lambda found: dataclasses.replace(found, ladders=[]),
+    "rows aside": lambda found: dataclasses.replace(found, asides=[some_of(row) for row in found.table[:2]]),
     "no points": lambda found: dataclasses.replace(found, samples={}),
-    "one row": lambda found: dataclasses.replace(found, table=found.table[:1]),
+    "one row": lambda found: with_rows(found, found.table[:1]),
     "no test sets": lambda found: made_up(splits={"train": 120}),
     "no pictures": without_pictures,
     "a class absent": lambda found: made_up(kinds=5),
@@ -255,7 +265,7 @@ def test_a_pack_of_all_of_coos_7_stays_under_40_mb(tmp_path):
     kinds = ["end-to-end"] + ["knn", "l1-lr", "rf"] * 8
     found = made_up([("texture", kind) for kind in kinds], splits=splits, sharp=0.2)
     table = [altered(of, scores=vote) if kind == "knn" else of for of, kind in zip(found.table, kinds, strict=True)]
-    found = without_pictures(dataclasses.replace(found, samples={}, table=table))
+    found = without_pictures(with_rows(dataclasses.replace(found, samples={}), table))
     assert 20 * pack.write(found, tmp_path / "run.coos") < 36e6, "which leaves 4 MB for pictures and points"
 
 
@@ -348,7 +358,7 @@ def rewritten(path, meta=None, **changes):
 def test_another_format_or_version_says_so(path, form):
     rewritten(path, lambda meta: meta.update(format=form))
     parts = refusal(path)
-    assert parts["found"] == str(form) and "coos7-results 3" in parts["expected"]
+    assert parts["found"] == str(form) and pack.FORMAT in parts["expected"]
     assert "the version of this book that wrote it" in parts["remedy"]
 
 
@@ -359,7 +369,7 @@ def test_what_a_pack_says_becomes_text_of_one_line(path):
     assert read.caption == read.about["source"] == read.about["machine"] == r"a # b\x1b[2J\udce9"
 
 
-KEYS = ("about", "class_names", "tables", "arrays")
+KEYS = ("about", "class_names", "tables", "asides", "arrays")
 CONTENTS = {f"no {key}": lambda meta, key=key: meta.pop(key) for key in (*KEYS, "format", "caption")}
 CONTENTS |= {f"no word on the {key}": lambda meta, key=key: meta["about"].pop(key) for key in ABOUT}
 CONTENTS |= {
@@ -375,6 +385,8 @@ CONTENTS |= {
     "no table": lambda meta: meta["tables"].clear(),
     "no rows": lambda meta: meta["tables"][0].clear(),
     "a row without splits": lambda meta: meta["tables"][0][0].clear(),
+    "a row aside without splits": lambda meta: meta["asides"].append({}),
+    "a row aside without cells": lambda meta: meta["asides"].append(meta["tables"][0][0]),
     "a split too many": lambda meta: meta["tables"][0][0].update(test9=meta["tables"][0][0]["test1"]),
     "a row of another split": lambda meta: meta["tables"][0][0]["test1"].update(split="test3"),
     "a fact too few": lambda meta: meta["tables"][0][0]["test1"].pop("representation"),

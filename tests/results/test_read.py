@@ -57,6 +57,26 @@ def test_every_training_of_a_network_is_read_back_and_the_first_stands_in_the_ta
     assert all(row is draws[0] for row, draws in zip(found.table, found.draws, strict=True))
 
 
+def test_rows_aside_are_read_back_and_are_no_rows_of_the_table(made_up):
+    run, release = made_up
+    few = {name: split.take(np.arange(20)) for name, split in release.items()}
+    asides = [kept_row(run, few, Representation("vgg16", "conv4_1-both")), kept_row(*made_up, "mine")]
+    results.enter(*made_up, "03-vgg16", table=[kept_row(*made_up)], asides=asides)
+    results.enter(*made_up, "02-texture", table=[kept_row(*made_up)])
+    found = read.gather(*made_up)
+    assert named(found.table) == [("texture", "knn")] and len(found.draws) == 1
+    for one, other in zip(asides, found.asides, strict=True):
+        assert_same(one, other)
+
+
+def test_without_its_cells_a_run_gives_the_same_but_pictures(entered):
+    run, release = entered
+    whole, alone = read.gather(run, release), read.without_cells(run.folder)
+    assert_same(whole.table[0], alone.table[0])
+    assert (alone.about, alone.class_names) == (whole.about, whole.class_names) and alone.images is None
+    assert read.without_cells(run.folder.parent / "nothing").table == []
+
+
 def test_pictures_are_the_protein_of_the_cells_that_are_asked_for(entered):
     run, release = entered
     images = read.gather(run, release).images("test3", np.array([4, 1, 4]))
