@@ -38,6 +38,8 @@ def predictions(name="p"):
 
 CELLS = {"labels": LABELS, "predicted": SAID}
 DRAWS = {"wells": WELLS, "resamples": 9, "seed": 0}
+TWO = {"labels": LABELS, "first": SAID, "second": LABELS, "wells": WELLS}
+PLATES = np.char.add("p", (np.arange(36) // 3 % 2).astype(str))
 BELIEF = {**CELLS, "scores": SCORES}
 TESTED = {"a": sample(), "b": sample("q"), "permutations": 9, "seed": 0}
 GAME = {"value": len, "players": ("a", "b")}
@@ -49,7 +51,6 @@ RIGHT = {
     "metrics.bootstrap.interval": {"values": np.arange(9.0), "level": 0.9},
     "metrics.bootstrap.resampled_errors": {**CELLS, **DRAWS},
     "metrics.bootstrap.resampled_sensitivities": {**CELLS, "n_classes": 3, **DRAWS},
-    "metrics.bootstrap.sensitivity_intervals": {**CELLS, "n_classes": 3, **DRAWS, "level": 0.9},
     "metrics.calibration.confidences": {"predicted": SAID, "scores": SCORES},
     "metrics.calibration.confident_errors": {**BELIEF, "true": 0, "called": 1, "n": 3},
     "metrics.calibration.expected_calibration_error": {**BELIEF, "bins": 5},
@@ -60,11 +61,16 @@ RIGHT = {
     "metrics.folds.fewest_groups": {"labels": LABELS, "groups": WELLS},
     "metrics.folds.folds": {"labels": LABELS, "groups": WELLS, "n_folds": 2, "seed": 0},
     "metrics.folds.hold_out": {"labels": LABELS, "seed": 0},
+    "metrics.intervals.error_intervals": {
+        **TWO, "plates": PLATES, "like": [TWO | {"plates": PLATES}], "shared": False, "level": 0.9,
+    },
     "metrics.scores.absent_classes": {"labels": LABELS, "class_names": ["a", "b", "c"]},
     "metrics.scores.balanced_error": CELLS,
     "metrics.scores.common_errors": {**CELLS, "n_classes": 3, "n": 2},
     "metrics.scores.confusion_matrix": {**CELLS, "n_classes": 3},
     "metrics.scores.sensitivities": {**CELLS, "n_classes": 3},
+    "metrics.wells.by_wells": {"values": POINTS[:, 0], "groups": LABELS, "wells": WELLS},
+    "metrics.wells.sensitivity_intervals": {**CELLS, "n_classes": 3, "wells": WELLS, "level": 0.9},
     "metrics.wells.spread": {**CELLS, "wells": WELLS},
     "metrics.wells.worst": {**CELLS, "wells": WELLS, "least": 3, "seed": 0},
     "representations.rescale.min_max": {"images": IMAGES},
