@@ -102,15 +102,15 @@ def sensitivity_intervals(labels, predicted, n_classes, wells=None, level=0.95):
     Returns
     -------
     (K, 2) fractions, low and high; NaN for a class without cells or with a single well. Half a cell is added to the
-    right ones and to the wrong ones, and wells are taken to vary at least as chance makes them.
+    right ones and to the wrong ones; no interval is narrower than one over independent cells.
     """
     labels, predicted, n_classes = checked_classes(labels, predicted, n_classes)
     classes, place, n = np.unique(labels, return_inverse=True, return_counts=True)
     right, noise, more = by_wells((predicted == labels) * 1.0, place, wells)
     p = (right * n + 0.5) / (n + 1)
-    error = np.sqrt(np.fmax(noise, p * (1 - p) / n)) / (p * (1 - p))  # on the scale of log odds
-    level = number("level", level, 1e-6, 1 - 1e-6, REAL)
-    half = student.ppf((1 + level) / 2, np.where(more > 0, more, np.nan)) * error
+    tail, scale = (1 + number("level", level, 1e-6, 1 - 1e-6, REAL)) / 2, p * (1 - p)
+    half = student.ppf(tail, np.where(more > 0, more, np.nan)) * np.sqrt(noise)
+    half = np.maximum(half, student.ppf(tail, np.inf) * np.sqrt(scale / n)) / scale  # on the scale of log odds
     low, high = np.where(right > 0, expit(logit(p) - half), 0), np.where(right < 1, expit(logit(p) + half), 1)
     ends = np.full((n_classes, 2), np.nan)
     ends[classes] = np.where(more > 0, [low, high], np.nan).T

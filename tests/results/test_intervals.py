@@ -61,17 +61,15 @@ def test_new_plates_lend_to_each_other_and_the_held_out_ones_of_the_training_set
 
 
 def test_an_interval_says_where_it_cannot_be_had_and_where_it_is_too_narrow(rows):
-    p = rows[0]["test2"]
-    one_each = np.char.add("p/", p.labels.astype(str))
-    rows[0]["test2"] = dataclasses.replace(p, well=one_each, plate=None)
-    one_alone = dataclasses.replace(p, well=np.where(p.labels == 0, one_each, p.well))
-    rows[0]["test3"] = one_alone
+    p, q = rows[0]["test2"], rows[0]["test3"]
+    rows[0]["test2"] = dataclasses.replace(p, well=np.char.add("p/", p.labels.astype(str)), plate=None)
+    one_alone = rows[0]["test3"] = dataclasses.replace(q, well=np.where(q.labels == 0, "alone", q.well))
     found = results.interval_table(rows[:1])
     assert found["test2"].tolist() == ["unknown", "unknown"]
     assert found["test3"][0].endswith(" (too narrow)") and found["test1"][0][-1].isdigit()
     assert [results.fewest_wells(p) for p in (one_alone, dataclasses.replace(p, well=None))] == [1, None]
     assert results.interval_text(one_alone) == found["test3"][0]
-    of = results.difference_table([(rows[:1], rows[1:2])]).set_index("split")
+    of = results.difference_table([(rows[1:2], rows[:1])]).set_index("split")
     assert of.loc[["test2", "test3"], "better"].tolist() == ["unknown", "unknown"]
 
 
