@@ -13,7 +13,7 @@ from coos_helpers.metrics.calibration import (
     reliability_curve,
     selective_accuracy,
 )
-from coos_helpers.metrics.intervals import error_intervals
+from coos_helpers.metrics.intervals import error_intervals, sensitivity_intervals
 from coos_helpers.metrics.scores import (
     absent_classes,
     balanced_error,
@@ -21,4 +21,3 @@ from coos_helpers.metrics.scores import (
     confusion_matrix,
     sensitivities,
 )
-from coos_helpers.metrics.wells import sensitivity_intervals

@@ -8,33 +8,28 @@ Satterthwaite (1946) allows.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from coos_helpers.metrics.arguments import CLASSES, NAMES, REAL, array, checked_classes, number
-from coos_helpers.metrics.wells import by_wells
 
-PAIRS = 2000  # of a class and a plate, at most: what has more are no plates, and would fill the memory
-
-
-class _Cells(NamedTuple):
-    """Hold N cells: number of the class and loss of each, numbers of wells and plates or None; K classes' scales."""
-
-    classes: np.ndarray
-    loss: np.ndarray
-    wells: np.ndarray | None
-    plates: np.ndarray | None
-    scale: np.ndarray
+PAIRS = 1000  # of a class and a plate, at most: what has more are no plates, and would take long
+UNKNOWN = (np.nan, np.nan)
 
 
-class _Plates(NamedTuple):
-    """Hold the n pairs of a class and a plate: loss and luck of wells in units of the scale, and what it weighs."""
+class _Pairs(NamedTuple):
+    """Hold the n pairs of a class and a plate, in units of the class's scale, with their weights in the error.
+
+    of_days, of_rest : (n, n) quadratic forms of days within classes, and of what days leave. days : whose day it is.
+    """
 
     loss: np.ndarray
     noise: np.ndarray
     more: np.ndarray
     weight: np.ndarray
-    classes: np.ndarray
-    plates: np.ndarray
+    of_days: np.ndarray
+    of_rest: np.ndarray
+    days: np.ndarray
 
 
 def error_intervals(labels, first, second=None, wells=None, plates=None, like=(), shared=False, level=0.95):
@@ -70,19 +65,47 @@ def error_intervals(labels, first, second=None, wells=None, plates=None, like=()
         raise ValueError(f"like: found {like!r:.80}; expected dicts of {', '.join(sorted(parts))}.")
     if not isinstance(shared, bool):
         raise ValueError(f"shared: found {shared!r:.80}; expected True or False.")
-    own, errors = _cells(labels, first, second, wells, plates)
-    pools = [cells for cells in (own, *(_cells(**one)[0] for one in like)) if cells.plates is not None]
+    mean, noise, more, errors, own = _seen(labels, first, second, wells, plates)
+    pools = [pool for pool in (own, *(_seen(**one)[-1] for one in like)) if pool]
     if shared and len(errors) == 2 and len(errors[0]) == len(errors[1]):
         errors = [errors[0] - errors[1]]
-    trained = [(np.var(e, ddof=1) / len(e), len(e) - 1) for e in errors if len(e) > 1]
-    trained = [(variance, 2 * variance**2 / more) for variance, more in trained]
-    mean, noise, more = by_wells(own.loss, own.classes, own.wells)
+    trained = [_total(np.array([np.var(e, ddof=1) / len(e)]), np.array([len(e) - 1])) for e in errors if len(e) > 1]
     error, least = float(mean.mean()), 0 if second is None else -1
     over_wells = _ends(error, [_total(noise / len(mean) ** 2, more), *trained], level, least)
-    between = (np.nan, np.nan) if plates is None else _between_plates([_by_plates(cells) for cells in pools])
-    over_plates = _ends(error, [between, *trained], level, least)
+    over_plates = _ends(error, [_between_plates(pools) if own else UNKNOWN, *trained], level, least)
     narrower = np.ptp(over_plates) < np.ptp(over_wells)  # by chance, as other plates have other wells, too
     return error, over_wells, over_wells if narrower else over_plates
+
+
+def sensitivity_intervals(labels, predicted, n_classes, wells=None, level=0.95):
+    """Say how surely each class's sensitivity is known, from its wells: t intervals on the scale of log odds.
+
+    Parameters
+    ----------
+    labels, predicted : (N,) whole numbers from 0 to n_classes - 1. n_classes : K.
+    wells : (N,) names of wells, with their plates; None takes cells instead, which is too sure if cells are clustered.
+    level : coverage that is aimed at.
+
+    Returns
+    -------
+    (K, 2) fractions, low and high; NaN for a class without cells or with a single well. Half a cell is added to the
+    right ones and to the wrong ones; no interval is narrower than one over independent cells.
+    """
+    labels, predicted, n_classes = checked_classes(labels, predicted, n_classes)
+    classes, place, n = np.unique(labels, return_inverse=True, return_counts=True)
+    right, noise, more = _by_wells((predicted == labels) * 1.0, place, _codes("wells", wells, labels))
+    p = (right * n + 0.5) / (n + 1)
+    scale, tail = p * (1 - p), _tail(level)
+    half = student.ppf(tail, np.where(more > 0, more, np.nan)) * np.sqrt(noise)
+    half = np.maximum(half, student.ppf(tail, np.inf) * np.sqrt(scale / n)) / scale
+    low, high = np.where(right > 0, expit(logit(p) - half), 0), np.where(right < 1, expit(logit(p) + half), 1)
+    ends = np.full((n_classes, 2), np.nan)
+    ends[classes] = np.where(more > 0, [low, high], np.nan).T
+    return ends
+
+
+def _tail(level):
+    return (1 + number("level", level, 1e-6, 1 - 1e-6, REAL)) / 2
 
 
 def _codes(name, names, labels):
@@ -90,8 +113,8 @@ def _codes(name, names, labels):
     return names if names is None else np.unique(array(name, names, NAMES, labels.shape), return_inverse=True)[1]
 
 
-def _cells(labels, first, second, wells, plates):
-    """Check what was said of some cells: `_Cells`, and for each method the errors of its trainings, (S,)."""
+def _seen(labels, first, second, wells, plates):
+    """Check and sum up some cells: `_by_wells` of classes, each method's errors by training, and `_Pairs` or None."""
     wrong = []
     for name, said in (("first", first), ("second", second)):
         if said is not None or name == "first":
@@ -100,70 +123,78 @@ def _cells(labels, first, second, wells, plates):
             checked = [checked_classes(labels, one)[:2] for one in said]
             wrong.append(np.array([of_class != one for of_class, one in checked], float))
     labels = checked[0][0]
+    wells, plates = _codes("wells", wells, labels), _codes("plates", plates, labels)
     classes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
     errors = [np.array([np.mean(np.bincount(classes, one) / counts) for one in trainings]) for trainings in wrong]
     means = [trainings.mean(0) for trainings in wrong]
-    p = (np.bincount(classes, np.mean(means, axis=0)) + 1) / (counts + 2)  # kept off 0 and 1
     loss = means[0] - means[1] if len(means) > 1 else means[0]
-    places = _codes("wells", wells, labels), _codes("plates", plates, labels)
-    return _Cells(classes, loss, *places, np.sqrt(p * (1 - p))), errors
+    pairs = None
+    if plates is not None:
+        p = (np.bincount(classes, np.mean(means, axis=0)) + 1) / (counts + 2)  # kept off 0 and 1
+        pairs = _by_plates(loss, classes, counts, wells, plates, np.sqrt(p * (1 - p)))
+    return *_by_wells(loss, classes, wells), errors, pairs
 
 
-def _by_plates(cells):
-    """Tabulate cells by class and plate: `_Plates`."""
-    many = cells.plates.max() + 1
-    pairs, place, n = np.unique(cells.classes * many + cells.plates, return_inverse=True, return_counts=True)
-    classes, plates = np.divmod(pairs, many)
-    mean, noise, more = by_wells(cells.loss, place, cells.wells)
-    scale, weight = cells.scale[classes], n / np.bincount(cells.classes)[classes] / len(cells.scale)
-    return _Plates(mean / scale, np.nan_to_num(noise) / scale**2, more, weight * scale, classes, plates)
+def _by_wells(loss, groups, wells):
+    """Give each group's mean loss, its variance by whole wells (NaN for one well), and the degrees of freedom."""
+    wells = np.arange(len(loss)) if wells is None else wells
+    n, many = np.bincount(groups), wells.max() + 1
+    mean = np.bincount(groups, loss) / n
+    pairs, place = np.unique(groups * many + wells, return_inverse=True)
+    w = np.bincount(pairs // many)
+    squares = np.bincount(pairs // many, np.bincount(place, loss - mean[groups]) ** 2)
+    return mean, np.divide(w * squares, (w - 1) * n**2.0, out=np.full(len(w), np.nan), where=w > 1), w - 1
+
+
+def _by_plates(loss, classes, counts, wells, plates, scale):
+    """Tabulate cells by class and plate: `_Pairs`, or None where plates are too many to be such."""
+    many = plates.max() + 1
+    pairs, place, n = np.unique(classes * many + plates, return_inverse=True, return_counts=True)
+    if len(pairs) > PAIRS:
+        return None
+    of, plate = np.divmod(pairs, many)
+    mean, noise, more = _by_wells(loss, place, wells)
+    of_class, days = np.eye(len(counts))[of], np.eye(many)[plate]
+    within = np.eye(len(pairs)) - of_class @ np.linalg.pinv(of_class)
+    free = within @ days
+    of_days = free @ np.linalg.pinv(free, rcond=1e-9)
+    scale, weight = scale[of], n / counts[of] / len(counts) * scale[of]
+    return _Pairs(mean / scale, np.nan_to_num(noise) / scale**2, more, weight, of_days, within - of_days, days)
 
 
 def _between_plates(pools):
     """Give the variance of the first pool's error over draws of plates, days and wells, and its sampling variance."""
-    if sum(len(pool.loss) for pool in pools) > PAIRS:
-        return np.nan, np.nan
-    forms = [_forms(pool) for pool in pools]
     squares = counts = 0  # of days, and of what days leave, without what wells explain; their degrees of freedom
-    for pool, (of_days, of_rest, days) in zip(pools, forms, strict=True):
-        squares += np.array([pool.loss @ form @ pool.loss - np.diag(form) @ pool.noise for form in (of_days, of_rest)])
-        counts += np.array([np.trace(of_days), np.trace(of_rest), np.trace(days.T @ of_days @ days)])
+    for p in pools:
+        squares += np.array([p.loss @ form @ p.loss - np.diag(form) @ p.noise for form in (p.of_days, p.of_rest)])
+        counts += np.array([np.trace(p.of_days), np.trace(p.of_rest), np.trace(p.days.T @ p.of_days @ p.days)])
     if counts[0] < 0.5:  # no class has two plates
-        return np.nan, np.nan
-    rest = max(counts[1], 1e-9)
-    each = max(squares[1] / rest, 0) * (rest > 0.5)
+        return UNKNOWN
+    rest = counts[1] if counts[1] > 0.5 else np.inf  # where plates carry a class each, all that plates do is a day's
+    each = max(squares[1] / rest, 0)
     day = max((squares[0] - counts[0] * each) / counts[2], 0)
-    own, (_, _, days) = pools[0], forms[0]
-    for_day, for_each = np.sum((own.weight @ days) ** 2), np.sum(own.weight**2)
+    own = pools[0]
+    for_day, for_each = np.sum((own.weight @ own.days) ** 2), np.sum(own.weight**2)
     variance, unsure = np.nan_to_num(_total(own.weight**2 * own.noise, own.more))
     variance += for_day * day + for_each * each
     on_days = for_day / counts[2]
-    on_rest = (for_each - on_days * counts[0]) / rest * (rest > 0.5)
-    for pool, (of_days, of_rest, days) in zip(pools, forms, strict=True):
-        spread = day * days @ days.T + each * np.eye(len(days)) + np.diag(pool.noise)
-        form = (on_days * of_days + on_rest * of_rest) @ spread
+    on_rest = (for_each - on_days * counts[0]) / rest
+    for p in pools:
+        spread = day * p.days @ p.days.T + each * np.eye(len(p.days)) + np.diag(p.noise)
+        form = (on_days * p.of_days + on_rest * p.of_rest) @ spread
         unsure += 2 * np.sum(form * form.T)
     return variance, min(unsure, 2 * variance**2 / counts[0])  # no fewer degrees of freedom than days have
-
-
-def _forms(pool):
-    """Give the quadratic forms of days within classes and of what they leave, (n, n), and the day of each pair."""
-    of_class, days = (np.eye(of.max() + 1)[of] for of in (pool.classes, pool.plates))
-    within = np.eye(len(days)) - of_class @ np.linalg.pinv(of_class)
-    free = within @ days
-    of_days = free @ np.linalg.pinv(free, rcond=1e-9)
-    return of_days, within - of_days, days
 
 
 def _total(noise, more):
     """Add up variances with their degrees of freedom: the sum and its sampling variance; NaN if none has any."""
     noise, more = noise[more > 0], more[more > 0]
-    return (noise.sum(), 2 * np.sum(noise**2 / more)) if len(more) else (np.nan, np.nan)
+    return (noise.sum(), 2 * np.sum(noise**2 / more)) if len(more) else UNKNOWN
 
 
 def _ends(estimate, parts, level, least):
     """Give a t interval from the parts of a variance, each with its sampling variance (Satterthwaite 1946)."""
     variance, unsure = np.sum(parts, axis=0)
     freedom = max(2 * variance**2 / unsure, 1) if unsure > 0 else np.inf
-    half = student.ppf((1 + number("level", level, 1e-6, 1 - 1e-6, REAL)) / 2, freedom) * np.sqrt(variance)
+    half = student.ppf(_tail(level), freedom) * np.sqrt(variance)
     return tuple(float(end) for end in np.clip([estimate - half, estimate + half], least, 1))

@@ -94,7 +94,7 @@ def difference_table(pairs, ladders=()):
             points, *ends = method_intervals(other, split, one, ladders)
             row = dict(zip(("one", "other"), titles, strict=True)) | {"split": split, "other minus one": points}
             for of, better, (low, high) in zip(OF, ("better", "better there"), ends, strict=True):
-                row[of] = _worded((low, high), one[0][split], of)
+                row[of] = _worded((low, high), other[0][split], of)
                 said = "not shown" if low <= 0 <= high else titles[high < 0]
                 row[better] = said if row[of][-1].isdigit() else "unknown"
             rows.append(row)
