@@ -5,7 +5,6 @@ from coos_helpers.metrics.bootstrap import (
     difference_interval,
     resampled_errors,
     resampled_sensitivities,
-    sensitivity_intervals,
 )
 from coos_helpers.metrics.calibration import (
     calibrated_errors,
@@ -16,6 +15,7 @@ from coos_helpers.metrics.calibration import (
     reliability_curve,
     selective_accuracy,
 )
+from coos_helpers.metrics.intervals import error_intervals, sensitivity_intervals
 from coos_helpers.metrics.scores import (
     absent_classes,
     balanced_error,

@@ -87,17 +87,6 @@ def difference_interval(labels, first, second, wells=None, resamples=2000, level
     return interval(errors[0] - errors[1], level)
 
 
-def sensitivity_intervals(labels, predicted, n_classes, wells=None, resamples=2000, level=0.95, seed=0):
-    """Say how surely each class's sensitivity is known; parameters as for `bootstrap_interval`.
-
-    Returns
-    -------
-    (K, 2) fractions, low and high; NaN for a class without cells or with a single well.
-    """
-    draws, replicated = _drawn(labels, predicted, n_classes, wells, resamples, seed)
-    return np.array([interval(draw, level) for draw in np.where(replicated, draws, np.nan).T])
-
-
 def interval(values, level=0.95):
     """Give the ends (low, high) of the middle share of draws, of (1 + R,) values with the estimate before the draws."""
     tail = 50 * (1 - number("level", level, 1e-6, 1 - 1e-6, REAL))

@@ -16,10 +16,15 @@ def family(by_split):
     return p.family or p.representation
 
 
-def row_title(by_split):
-    """Name a row as the tables do: `texture, L1 LR`."""
+def names_of(by_split):
+    """Name a row's `features` and `model` as the tables do."""
     p = next(iter(by_split.values()))
-    return f"{p.representation}, {classifiers.NAMES.get(p.classifier, p.classifier)}"
+    return {"features": p.representation, "model": classifiers.NAMES.get(p.classifier, p.classifier)}
+
+
+def row_title(by_split):
+    """Name a row in one: `texture, L1 LR`."""
+    return ", ".join(names_of(by_split).values())
 
 
 def by_method(rows):

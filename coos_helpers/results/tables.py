@@ -1,12 +1,11 @@
-"""Tables of errors and of their intervals, from predictions."""
+"""Tables of errors, and errors of many draws of wells, from predictions."""
 
 import numpy as np
 import pandas as pd
 
-from coos_helpers import classifiers
-from coos_helpers.metrics.bootstrap import bootstrap_interval, resampled_errors
+from coos_helpers.metrics.bootstrap import resampled_errors
 from coos_helpers.metrics.scores import balanced_error
-from coos_helpers.results.select import by_method
+from coos_helpers.results.select import by_method, family, names_of
 
 
 def error_table(predictions):
@@ -22,35 +21,15 @@ def error_table(predictions):
     are one row, their mean. A split that lacks classes is averaged over those that it has; `metrics.absent_classes`
     names the others.
     """
-    return _tabulate(predictions, lambda draws: np.mean([100 * balanced_error(p.labels, p.predicted) for p in draws]))
-
-
-def interval_table(predictions):
-    """Tabulate 95 % intervals of the balanced error in percent, from a bootstrap over wells.
-
-    Returns
-    -------
-    pandas.DataFrame, rows and columns as in `error_table` without the training set; "unknown" where every class has one
-    well. Where no wells are known the interval is over cells, and too narrow.
-    """
-    tests = ({s: p for s, p in row.items() if s != "train"} for row in predictions)
-    return _tabulate(tests, lambda draws: interval_text(draws[0]))
-
-
-def interval_text(p):
-    """Write the 95 % interval of a balanced error in percent, with a mark where a single well of a class narrows it."""
-    low, high = (100 * end for end in bootstrap_interval(p.labels, p.predicted, p.well))
-    mark = " (too narrow)" if fewest_wells(p) == 1 else ""
-    return "unknown" if np.isnan(low) else f"{low:.1f} to {high:.1f}{mark}"
-
-
-def fewest_wells(p):
-    """Count the wells of the class that has the fewest in a split; None where wells are unknown."""
-    return None if p.well is None else min(len(np.unique(p.well[p.labels == k])) for k in np.unique(p.labels))
+    rows = []
+    for draws in by_method(filter(None, predictions)):  # a row is empty where there is no test set
+        errors = {n: [100 * balanced_error(row[n].labels, row[n].predicted) for row in draws] for n in draws[0]}
+        rows.append(names_of(draws[0]) | {name: np.mean(of_draws) for name, of_draws in errors.items()})
+    return pd.DataFrame(rows)
 
 
 def bootstrap_unit(predictions):
-    """Say what `interval_table` draws: wells where every split names them, else cells."""
+    """Say what intervals over wells take anew: wells where every split names them, else cells."""
     known = all(p.well is not None for row in predictions for p in row.values())
     return "wells" if known else "cells, so they are too narrow"
 
@@ -60,22 +39,22 @@ def resampled_error_rows(rows, split, resamples=2000):
 
     Parameters
     ----------
-    rows : M dicts from split name to `Predictions`. split : its name. resamples : R.
+    rows : M dicts from split name to `Predictions`; or lists of such, the trainings of a method, as `Results.draws`:
+        their mean, of all first, then of S - 1 of S, drawn with replacement, the same for methods of one family.
+    split : its name. resamples : R.
 
     Returns
     -------
     (M, 1 + R) percent, as `metrics.resampled_errors` gives it.
     """
-    first = rows[0][split]
-    predicted = np.array([row[split].predicted for row in rows])
-    return 100 * resampled_errors(first.labels, predicted, first.well, resamples)
-
-
-def _tabulate(predictions, number):
-    """Make a table of a number of the `Predictions` of all trainings of each method."""
-    rows = []
-    for draws in by_method(filter(None, predictions)):  # a row is empty where there is no test set
-        p = next(iter(draws[0].values()))
-        named = {"features": p.representation, "model": classifiers.NAMES.get(p.classifier, p.classifier)}
-        rows.append(named | {name: number([row[name] for row in draws]) for name in draws[0]})
-    return pd.DataFrame(rows)
+    methods = [row if isinstance(row, list) else [row] for row in rows]
+    said = [row[split] for draws in methods for row in draws]
+    errors = 100 * resampled_errors(said[0].labels, np.array([p.predicted for p in said]), said[0].well, resamples)
+    rng, weights, means = np.random.default_rng(0), {}, []
+    for draws in methods:
+        mine, errors = np.split(errors, [s := len(draws)])
+        if (which := (family(draws[0]), s)) not in weights:
+            drawn = rng.multinomial(max(s - 1, 1), np.full(s, 1 / s), resamples)
+            weights[which] = np.vstack([np.ones(s), drawn]).T
+        means.append(np.average(mine, axis=0, weights=weights[which]))
+    return np.array(means)

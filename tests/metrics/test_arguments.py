@@ -38,6 +38,8 @@ def predictions(name="p"):
 
 CELLS = {"labels": LABELS, "predicted": SAID}
 DRAWS = {"wells": WELLS, "resamples": 9, "seed": 0}
+TWO = {"labels": LABELS, "first": SAID, "second": LABELS, "wells": WELLS}
+PLATES = np.char.add("p", (np.arange(36) // 3 % 2).astype(str))
 BELIEF = {**CELLS, "scores": SCORES}
 TESTED = {"a": sample(), "b": sample("q"), "permutations": 9, "seed": 0}
 GAME = {"value": len, "players": ("a", "b")}
@@ -49,7 +51,6 @@ RIGHT = {
     "metrics.bootstrap.interval": {"values": np.arange(9.0), "level": 0.9},
     "metrics.bootstrap.resampled_errors": {**CELLS, **DRAWS},
     "metrics.bootstrap.resampled_sensitivities": {**CELLS, "n_classes": 3, **DRAWS},
-    "metrics.bootstrap.sensitivity_intervals": {**CELLS, "n_classes": 3, **DRAWS, "level": 0.9},
     "metrics.calibration.calibrated_errors": {"predicted": SAID, "scores": SCORES, "bins": 5, "draws": 9, "seed": 0},
     "metrics.calibration.calibration_intervals": {**BELIEF, **DRAWS, "bins": 5, "level": 0.9},
     "metrics.calibration.confidences": {"predicted": SAID, "scores": SCORES},
@@ -62,6 +63,10 @@ RIGHT = {
     "metrics.folds.fewest_groups": {"labels": LABELS, "groups": WELLS},
     "metrics.folds.folds": {"labels": LABELS, "groups": WELLS, "n_folds": 2, "seed": 0},
     "metrics.folds.hold_out": {"labels": LABELS, "seed": 0},
+    "metrics.intervals.error_intervals": {
+        **TWO, "plates": PLATES, "like": [TWO | {"plates": PLATES}], "shared": False, "level": 0.9,
+    },
+    "metrics.intervals.sensitivity_intervals": {**CELLS, "n_classes": 3, "wells": WELLS, "level": 0.9},
     "metrics.scores.absent_classes": {"labels": LABELS, "class_names": ["a", "b", "c"]},
     "metrics.scores.balanced_error": CELLS,
     "metrics.scores.common_errors": {**CELLS, "n_classes": 3, "n": 2},

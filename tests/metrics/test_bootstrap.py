@@ -96,17 +96,6 @@ def test_the_interval_of_a_difference_covers_the_truth_and_is_narrower_than_that
     assert width < 0.9 * covered(unpaired, 0, 30, wells=wells)[1]
 
 
-@repeats(150, 500)
-def test_the_interval_of_each_sensitivity_covers_the_truth(repeats):
-    hits = np.zeros(3)
-    for i in range(repeats):
-        labels, predicted, _, well = twins(np.random.default_rng([11, i]))
-        low, high = metrics.sensitivity_intervals(labels, predicted, 3, well, 400, seed=i).T
-        hits += (low <= 0.9) & (0.9 <= high)
-    assert (off(hits / repeats, 0.95, repeats) > -6).all()  # skewed near 1, where intervals are a little short
-    assert -4 < off(hits.mean() / repeats, 0.95, 3 * repeats) < 3
-
-
 def test_the_interval_of_a_difference_is_nothing_for_one_model_and_changes_its_sign_with_their_order():
     labels, first, second, well = twins(np.random.default_rng(0))
     assert metrics.difference_interval(labels, first, first, well) == (0, 0)
@@ -222,7 +211,7 @@ def test_what_would_fill_the_memory_is_refused_and_masked_values_are_not_used():
     labels, wells = np.arange(2000) % 4, np.arange(2000)
     for draw in (
         lambda: metrics.bootstrap_interval(labels, labels, wells, resamples=10**6),
-        lambda: metrics.sensitivity_intervals(labels, labels, 1000, resamples=10**6),
+        lambda: metrics.resampled_sensitivities(labels, labels, 1000, resamples=10**6),
     ):
         with pytest.raises(ValueError, match=r"found 1,000,000 draws x .*; expected a product of at most 100,000,000"):
             draw()

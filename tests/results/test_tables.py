@@ -45,33 +45,6 @@ def test_the_table_of_errors_is_in_percent_with_a_row_for_each_model(rows):
     assert 0 < table["test1"].min() and table["test1"].max() < 80
 
 
-def test_intervals_are_those_over_wells_in_percent_without_the_training_set(rows):
-    rows[1] = changed(rows[1], well=None)  # where they are over cells
-    table, errors = results.interval_table(rows), results.error_table(rows)
-    assert table.columns.tolist() == errors.columns.drop("train").tolist()
-    assert table[["features", "model"]].equals(errors[["features", "model"]])
-    for number, made in enumerate(rows):
-        for name, p in list(made.items())[1:]:
-            low, high = metrics.bootstrap_interval(p.labels, p.predicted, p.well)
-            assert table.loc[number, name] == f"{100 * low:.1f} to {100 * high:.1f}"
-            assert 100 * low <= errors.loc[number, name] <= 100 * high
-
-
-def test_an_interval_says_where_it_cannot_be_had_and_where_it_is_too_narrow(rows):
-    p = rows[0]["test2"]
-    one_each = np.char.add("p/", p.labels.astype(str))
-    rows[0]["test2"] = dataclasses.replace(p, well=one_each)
-    one_alone = dataclasses.replace(p, well=np.where(p.labels == 0, one_each, p.well))
-    rows[0]["test3"] = one_alone
-    found = results.interval_table(rows).loc[0]
-    assert found["test2"] == "unknown" and found["test3"].endswith(" (too narrow)") and found["test1"][-1].isdigit()
-    assert [results.fewest_wells(p) for p in (one_alone, dataclasses.replace(p, well=None))] == [1, None]
-
-
-def test_there_are_no_intervals_without_a_test_set(rows):
-    assert results.interval_table([{"train": rows[0]["train"]}]).empty
-
-
 def test_intervals_say_what_they_draw(rows):
     assert results.bootstrap_unit(rows) == "wells"
     rows[1]["test2"] = dataclasses.replace(rows[1]["test2"], well=None)
@@ -87,6 +60,17 @@ def test_errors_that_are_resampled_are_those_of_each_row(rows, known):
         p = by_split["test3"]
         np.testing.assert_allclose(errors, 100 * metrics.resampled_errors(p.labels, p.predicted, p.well, 50))
         assert errors[0] == pytest.approx(100 * metrics.balanced_error(p.labels, p.predicted))
+
+
+def test_the_trainings_of_a_method_are_drawn_together(rows):
+    alike = {"representation": "pci", "classifier": "knn", "family": "PCI"}
+    draws = [changed(row, draw=draw, **alike) for draw, row in enumerate(rows)]
+    one, other, alone = results.resampled_error_rows([draws, draws, draws[0]], "test1", 2000)
+    np.testing.assert_array_equal(one, other)
+    assert one[0] == pytest.approx(results.error_table(draws)["test1"][0])
+    each = results.resampled_error_rows(draws, "test1")[:, 1:]
+    assert np.var(one[1:]) == pytest.approx(each.mean(0).var() + each.var(0, ddof=1).mean() / len(draws), rel=0.1)
+    assert alone[0] == pytest.approx(results.error_table(draws[:1])["test1"][0])
 
 
 def test_rows_share_their_draws(rows):
