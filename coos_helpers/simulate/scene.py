@@ -122,15 +122,15 @@ def _imm(planes, world, rng, f):
 
 
 def _golgi(planes, world, rng, f):
-    loose = sigmoid(-0.7 + f["diffuse"])
+    loose = sigmoid(-1.3 + f["diffuse"])
     pieces, length = 8 * f["organelle_number"], 3.0 * f["length"]
     spread = 0.60 * np.exp(-0.7 * f["sidedness"])
     # What loosens the protein's hold and scatters organelles breaks the ribbon, too: it hangs on microtubules.
-    broken = -2.5 + 1.5 * f["diffuse"] - 1.0 * f["sidedness"]
-    ribbon(planes, world, rng[0], 0.20 * (1 - loose), pieces, length, 0.20 * f["organelle_size"], spread, broken)
+    broken = -0.6 + 1.0 * f["diffuse"] - 0.6 * f["sidedness"]
+    ribbon(planes, world, rng[0], 0.26 * (1 - loose), pieces, length, 0.18 * f["organelle_size"], spread, broken)
     # Proteins of the Golgi pass through the ER all the time: that is where the rest is, besides the cytosol.
-    tubules(planes, world, rng[1], 0.6 * loose, f["mesh"], 0.13, 1.0 / f["reach"])
-    fill(planes, world, rng[2], 0.9 * loose, 0.55, 0.35)
+    tubules(planes, world, rng[1], 0.1 * loose, f["mesh"], 0.13, 1.0 / f["reach"])
+    fill(planes, world, rng[2], 1.1 * loose, 0.65, 0.3)
 
 
 def _peroxisomes(planes, world, rng, f):
