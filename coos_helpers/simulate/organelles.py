@@ -113,7 +113,7 @@ def ribbon(planes, world, rng, share, pieces, length, width, spread, broken):
         late = sigmoid((cell[column.CYCLE] - 0.75) * 14)
         wide = spread * (1 + 0.9 * late)
         luck, fate = normals(mine)
-        apart = sigmoid(broken + 3.0 * late + 2.0 * fate)
+        apart = sigmoid(broken + 3.0 * late + 1.5 * fate)
         n = max(int(pieces * (1 + 0.8 * late) * (1 + 10.0 * apart) * math.exp(0.25 * luck) + 0.5), 1)
         amount = share * cell[column.EXPRESSION] * area(cell)
         long = length / (1 + 0.6 * late) * math.exp(apart * (1.1 * normal(mine) - 0.9))

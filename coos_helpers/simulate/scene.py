@@ -126,7 +126,7 @@ def _golgi(planes, world, rng, f):
     pieces, length = 8 * f["organelle_number"], 3.0 * f["length"]
     spread = 0.60 * np.exp(-0.7 * f["sidedness"])
     # What loosens the protein's hold and scatters organelles breaks the ribbon, too: it hangs on microtubules.
-    broken = -0.6 + 1.0 * f["diffuse"] - 0.6 * f["sidedness"]
+    broken = -1.4 + f["diffuse"] - 0.5 * f["sidedness"] - 6 * np.log(f["length"])
     ribbon(planes, world, rng[0], 0.26 * (1 - loose), pieces, length, 0.18 * f["organelle_size"], spread, broken)
     # Proteins of the Golgi pass through the ER all the time: that is where the rest is, besides the cytosol.
     tubules(planes, world, rng[1], 0.1 * loose, f["mesh"], 0.13, 1.0 / f["reach"])
