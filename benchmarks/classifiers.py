@@ -23,7 +23,7 @@ from coos_helpers import classifiers, data, metrics, store
 from coos_helpers.fetch import vgg16_weights
 from coos_helpers.metrics.folds import FOLDS, cut_folds
 from coos_helpers.representations import vgg16
-from coos_helpers.simulate.factors import shift_sizes
+from coos_helpers.simulate.conditions import conditions
 from coos_helpers.simulate.kernels import source_digest
 from coos_helpers.simulate.layout import layout
 from coos_helpers.simulate.release import write_split
@@ -87,7 +87,7 @@ def cells(share, name):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.with_name(f"COOSsim_{name}.hdf5")
         mark = {"scale": share, "seed": 0, "shift": "{}"}
-        write_split(file, layout(share, 0)[name], 0, shift_sizes(None), mark)
+        write_split(file, layout(share, 0)[name], 0, conditions(), mark)
         split = data.open_split(file)
         found = vgg16.features(split, vgg16_weights.load(), layers=("conv4_1",))["conv4_1"]
         with store.atomic(path) as whole:

@@ -26,9 +26,9 @@ COLUMNS = 20
 def _shape(rng, cell_radius, elongation, nucleus_radius):
     """Draw one cell around the origin; the cell cycle runs from 0 (just divided) to 1 (about to divide)."""
     cell = np.zeros(COLUMNS)
-    cycle = 1.0 - math.sqrt(1.0 - 0.96 * uniform(rng))  # a growing culture has more young cells than old
+    cycle = -math.log(1.0 - 0.5 * uniform(rng)) / math.log(2.0)  # in a growing culture twice as many are young as old
     cell[CYCLE] = cycle
-    cell[RADIUS] = cell_radius * (0.92 + 0.2 * cycle)
+    cell[RADIUS] = cell_radius * (0.90 + 0.2 * cycle)
     cell[STRETCH] = max(elongation, 1.0)
     if cycle > 0.94:  # a cell about to divide rounds up
         cell[RADIUS] *= 0.86
@@ -38,7 +38,7 @@ def _shape(rng, cell_radius, elongation, nucleus_radius):
     cell[SIN3] = 0.05 * normal(rng)
     cell[COS2] = 0.04 * normal(rng)
     cell[SIN2] = 0.04 * normal(rng)
-    cell[NUCLEUS_RADIUS] = min(nucleus_radius * (0.96 + 0.2 * cycle), 0.7 * cell[RADIUS])
+    cell[NUCLEUS_RADIUS] = min(nucleus_radius * (0.94 + 0.2 * cycle), 0.7 * cell[RADIUS])
     cell[NUCLEUS_STRETCH] = 1.0 + 0.6 * (cell[STRETCH] - 1.0) * uniform(rng) + 0.12 * uniform(rng)
     cell[NUCLEUS_ANGLE] = cell[ANGLE] + 0.35 * normal(rng)
     cell[NUCLEUS_COS3] = 0.03 * normal(rng)

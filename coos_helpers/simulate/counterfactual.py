@@ -1,6 +1,7 @@
 """The same simulated cell under another microscope: pairs of pictures that differ in one cause."""
 
 from coos_helpers.metrics.arguments import REAL, number
+from coos_helpers.simulate.conditions import conditions
 from coos_helpers.simulate.factors import FACTORS, INDEX, centre_values, shift_sizes, well_effects
 from coos_helpers.simulate.layout import SPLITS
 from coos_helpers.simulate.sample import choose_cells, split_number
@@ -12,12 +13,12 @@ LIMITS |= {"pixel": (0.01, 0.375), "chromatic_x": (-2.0, 2.0), "chromatic_y": (-
 LIMITS |= {"psf": (0.0, 180.0)}  # wider ones take minutes to draw
 
 
-def specimens(split, cells, seed=0, shift=None):
+def specimens(split, cells, seed=0, shift=None, days=1.0):
     """Draw the same cells as `draw`, as scenes that any microscope can still look at.
 
     Parameters
     ----------
-    split, cells, seed, shift : as for `draw`.
+    split, cells, seed, shift, days : as for `draw`.
 
     Returns
     -------
@@ -29,10 +30,10 @@ def specimens(split, cells, seed=0, shift=None):
     """
     from coos_helpers.simulate.experiment import draw_specimen  # here, as it loads the compiler
 
-    sizes, found = shift_sizes(shift), []
+    under, found = conditions(shift, days), []
     for well, n in choose_cells(split, cells, seed):
-        effects = well_effects(seed, well, sizes)
-        found += [draw_specimen(seed, well, index, effects) for index in range(n)]
+        effects = well_effects(seed, well, under.sizes, under.days)
+        found += [draw_specimen(seed, well, index, effects, under) for index in range(n)]
     return found
 
 

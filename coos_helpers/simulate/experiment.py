@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from coos_helpers.simulate.camera import read_out
+from coos_helpers.simulate.conditions import classes_of
 from coos_helpers.simulate.factors import INDEX, cell_generator, cell_values
 from coos_helpers.simulate.optics import collect, expose
 from coos_helpers.simulate.scene import Scene, draw_scene
@@ -39,11 +40,13 @@ def take_picture(scene, values, field, rng):
 class Specimen(NamedTuple):
     """One cell on the plate, and how its picture was taken: all that a picture needs.
 
-    label: class. plate, well: names, as in the files. values: {factor: value} in the units of `FACTORS`. field: (x, y),
-    the crop's place in the camera's field, each -1 to 1. scene: Scene. key: the integers that name the cell.
+    label, plate, well: as in the files. true_class: the class of the cell, whatever its label says. values: {factor:
+    value} in the units of `FACTORS`. field: (x, y), the crop's place in the camera's field, each -1 to 1. scene: Scene.
+    key: the integers that name the cell.
     """
 
     label: int
+    true_class: int
     plate: str
     well: str
     values: dict
@@ -52,19 +55,20 @@ class Specimen(NamedTuple):
     key: tuple
 
 
-def draw_specimen(seed, well, index, effects):
+def draw_specimen(seed, well, index, effects, under):
     """Draw one cell of a well, before any picture of it is taken.
 
     seed: the run's. well: `layout.Well`. index: of the cell in its well and split. effects: (F,) of its well, from
-    `factors.well_effects`. Returns a Specimen.
+    `factors.well_effects`. under: Conditions, of which only those about classes are read. Returns a Specimen.
     """
     key = (seed, well.split, well.plate, well.position, index)
     rng = cell_generator(*key)
     values = cell_values(effects, rng)
     field = tuple(float(x) for x in 2 * rng.random(2) - 1)
-    scene = draw_scene(well.label, values, stream(*key, SCENE_KEY))
+    true_class, label = classes_of(seed, well, index, under)
+    scene = draw_scene(true_class, values, stream(*key, SCENE_KEY))
     named = {name: float(values[i]) for name, i in INDEX.items()}
-    return Specimen(well.label, well.plate_name, well.name, named, field, scene, key)
+    return Specimen(label, true_class, well.plate_name, well.name, named, field, scene, key)
 
 
 def picture(specimen):

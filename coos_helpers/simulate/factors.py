@@ -70,8 +70,8 @@ _TECHNICAL = (
     ("psf", "um", "log", 0.18, 0.02, 0.01, 0.01, 0.0, 0.04, 0.15, "deviation of the PSF in focus"),
     ("leak", "1", "log", 0.10, 0.06, 0.05, 0.15, 0.03, 0.25, 0.25, "light from above and below past the disk"),
     ("exposure", "1", "log", 1.0, 0.05, 0.03, 0.0, 0.0, -0.12, -0.20, "relative light times exposure time"),
-    ("background", "photon", "log", 14.0, 0.07, 0.06, 0.12, 0.03, 0.20, 0.30, "medium and plastic, per pixel"),
-    ("falloff", "1", "log", 0.18, 0.08, 0.0, 0.0, 0.0, 0.10, 0.40, "light missing at the field's corner"),
+    ("background", "photon", "log", 14.0, 0.07, 0.06, 0.12, 0.03, 0.20, 0.30, "medium and plastic, at exposure 1"),
+    ("falloff", "1", "log", 0.18, 0.08, 0.0, 0.0, 0.0, 0.10, 0.40, "light in the field's middle over corner, less 1"),
     ("crosstalk", "1", "log", 0.02, 0.10, 0.0, 0.0, 0.0, 0.15, 0.60, "nuclear dye seen in the protein channel"),
     ("chromatic_x", "um", "add", 0.06, 0.03, 0.0, 0.0, 0.0, 0.0, -0.10, "shift of channel 1 to the right"),
     ("chromatic_y", "um", "add", -0.04, 0.03, 0.0, 0.0, 0.0, 0.0, 0.12, "shift of channel 1 downwards"),
@@ -101,8 +101,8 @@ def shift_sizes(shift):
 
     Parameters
     ----------
-    shift : {factor name: size}, one number for all factors, or None for 1 everywhere. A size is from -2 to 16: beyond,
-        a picture would reach out of what is drawn.
+    shift : {factor name: size of its displacement}, one number for all, or None for 1 everywhere. A size is from -2
+        to 16: beyond, a picture would reach out of what is drawn.
 
     Returns
     -------
@@ -122,12 +122,12 @@ def shift_sizes(shift):
     return sizes
 
 
-def well_effects(seed, well, sizes):
+def well_effects(seed, well, sizes, days=1.0):
     """Draw what all cells of one well share: its day's effects, its own, and the displacements it is under.
 
-    seed: the run's. well: `layout.Well`. sizes: (F,) from `shift_sizes`: at 0 a factor's displacements are
-    gone and its day is one of the training days, at 1 they are as in `FACTORS`, beyond 1 they go on in that
-    direction. Returns (F,) float64 in the factors' own scales (logarithms where `scale` is "log").
+    seed: the run's. well: `layout.Well`. sizes: (F,) from `shift_sizes`: at 0 a factor's displacements are gone, at 1
+    they are as in `FACTORS`, beyond 1 they go on in that direction. days: 0 puts the well on its home plate's day, one
+    of training's, 1 on its own. Returns (F,) float64 in the factors' own scales (logarithms where `scale` is "log").
     """
     split = SPLITS[well.split]
     home, day, own = (
@@ -135,7 +135,7 @@ def well_effects(seed, well, sizes):
         for key in ((_DAY_KEY, well.home), (_DAY_KEY, well.plate), (_WELL_KEY, well.plate, well.position))
     )
     displaced = _displacement(split, well.border)
-    return _DAY * home + sizes * (_DAY * (day - home) + displaced) + _WELL * own
+    return _DAY * (home + days * (day - home)) + sizes * displaced + _WELL * own
 
 
 def centre_values(split, sizes):

@@ -5,7 +5,8 @@ where "each well is a fluorescent protein, with the configuration differing from
 training plates carry each class on four of them (any two classes meet on two plates), four later plates carry
 it on two, two plates under the second microscope carry it on one. Of a class's 8 wells on a training plate 6
 lie inside (training and test1) and 2 at the border (test2). As every plate carries several classes, the day on which
-a picture was taken says little of its class.
+a picture was taken tells something of its class and not much: who knew the plate of each cell, and which classes stand
+there, would name 28.6 % of the classes' cells rightly, where guessing gives 14.3 %.
 """
 
 import math
@@ -30,8 +31,8 @@ class Well(NamedTuple):
     """One well in one split: whose cells, where, and how many of them.
 
     split: index into SPLITS. label: class. plate: 0..13. position: row * 24 + column. border: at the plate's
-    edge. home: a training plate of the same class, the well's own where it stands on one: the day that a
-    shift of 0 leads back to. cells: count in this split.
+    edge. home: a training plate of the same class, the well's own where it stands on one: the day that `days`
+    of 0 lead back to. cells: count in this split.
     """
 
     split: int

@@ -57,13 +57,13 @@ def collect(planes, focus, psf, leak):
 def expose(light, pixel, shift_x, shift_y, exposure, background, falloff, field_x, field_y):
     """Gather the light of a channel in the camera's pixels.
 
-    light: (S, S). pixel: um. shift_x, shift_y: um by which the channel is displaced. field_x, field_y: the
-    crop's place in the camera's field, -1 to 1. falloff: fraction of the light that is missing in the field's
-    corner. Returns (64, 64) float32 photons per pixel. Each pixel is the mean of 3 by 3 points, read between
-    samples.
+    light: (S, S). pixel: um. shift_x, shift_y: um by which the channel is displaced. background: photons per pixel of
+    0.323 um at exposure 1; it is collected as the signal is. falloff: by how much the field's middle is brighter than
+    its corner. field_x, field_y: the crop's place in the camera's field, -1 to 1. Returns (64, 64) float32 photons per
+    pixel. Each pixel is the mean of 3 by 3 points, read between samples.
     """
     out = np.empty((PIXELS, PIXELS), np.float32)
-    scale, last = PHOTONS * exposure * (pixel / 0.323) ** 2, light.shape[0] - 1.001  # beyond, the scene's edge goes on
+    scale, last = exposure * (pixel / 0.323) ** 2, light.shape[0] - 1.001  # beyond, the scene's edge goes on
     for r in range(PIXELS):
         for c in range(PIXELS):
             total = 0.0
@@ -79,6 +79,6 @@ def expose(light, pixel, shift_x, shift_y, exposure, background, falloff, field_
                     total += top + (y - row) * (low - top)
             # The crop is about a twelfth of the field's edge: the light falls off within it, too.
             fx, fy = field_x + (c - 31.5) / 600, field_y + (r - 31.5) / 600
-            shade = 1 - falloff * 0.5 * (fx * fx + fy * fy)
-            out[r, c] = (scale * total / 9 + background) * shade
+            shade = 1 / (1 + falloff * 0.5 * (fx * fx + fy * fy))
+            out[r, c] = scale * (PHOTONS * total / 9 + background) * shade
     return out

@@ -12,7 +12,7 @@ from coos_helpers.simulate import cells as column
 from coos_helpers.simulate.compartments import sigmoid
 from coos_helpers.simulate.grid import HALF, SIZE, STEP, blob, blur, splat
 from coos_helpers.simulate.kernels import compiled
-from coos_helpers.simulate.streams import child, normal, uniform
+from coos_helpers.simulate.streams import child, normal, normals, uniform
 
 
 @compiled
@@ -96,11 +96,13 @@ def mitochondria(planes, world, rng, share, number, length, width, reach):
 
 
 @compiled
-def ribbon(planes, world, rng, share, pieces, length, width, spread):
+def ribbon(planes, world, rng, share, pieces, length, width, spread, broken):
     """Draw a Golgi apparatus: stacks in pieces along one side of the nucleus, with vesicles around them.
 
     pieces: mean number of stacks. spread: deviation of their angle around the nucleus in radians; it grows
-    before division, when the ribbon comes apart.
+    before division, when the ribbon comes apart. broken: log odds, in a young cell, that a stack has left the ribbon.
+    Such ministacks and short threads lie all over the cytoplasm, as in a stressed or a dividing cell; there are more of
+    them, and one cell has many where its neighbour has none (Wei and Seemann 2017).
     """
     cells, owner, u, v, cover = world
     thin = np.zeros((2, SIZE, SIZE), np.float32)
@@ -110,9 +112,11 @@ def ribbon(planes, world, rng, share, pieces, length, width, spread):
         turn = uniform(mine) * 2 * math.pi
         late = sigmoid((cell[column.CYCLE] - 0.75) * 14)
         wide = spread * (1 + 0.9 * late)
-        n = max(int(pieces * (1 + 0.8 * late) * math.exp(0.25 * normal(mine)) + 0.5), 1)
+        luck, fate = normals(mine)
+        apart = sigmoid(broken + 3.0 * late + 1.5 * fate)
+        n = max(int(pieces * (1 + 0.8 * late) * (1 + 10.0 * apart) * math.exp(0.25 * luck) + 0.5), 1)
         amount = share * cell[column.EXPRESSION] * area(cell)
-        long = length / (1 + 0.6 * late)
+        long = length / (1 + 0.6 * late) * math.exp(apart * (1.1 * normal(mine) - 0.9))
         for i in range(n):
             own = child(mine, i)
             plane = 0 if uniform(own) < 0.75 else 1
@@ -123,6 +127,11 @@ def ribbon(planes, world, rng, share, pieces, length, width, spread):
             away = cell[column.NUCLEUS_RADIUS] * (1.12 + loose)
             x = cell[column.NUCLEUS_X] + away * math.cos(angle)
             y = cell[column.NUCLEUS_Y] + away * math.sin(angle)
+            lone = child(own, 1)
+            if uniform(lone) < apart:
+                x, y, found = seat(lone, cell, k, owner, 1.4, 0.0, 0.0, 1.08)
+                if not found:
+                    continue
             thread(thin[plane], child(own, 0), cell, k, owner, x, y, heading, piece, 0.8, 0.75 * amount / (n * long))
         for i in range(int(22 * (1 + late))):
             own = child(mine, 1000 + i)

@@ -11,7 +11,8 @@ import numpy as np
 from joblib import cpu_count
 from tqdm import tqdm
 
-from coos_helpers.simulate.factors import FACTORS, shift_sizes
+from coos_helpers.simulate.conditions import conditions
+from coos_helpers.simulate.factors import FACTORS
 from coos_helpers.simulate.kernels import source_digest
 from coos_helpers.simulate.layout import CLASS_NAMES, SPLITS, layout
 from coos_helpers.simulate.sample import PLACE, draw_batch, in_order
@@ -19,24 +20,24 @@ from coos_helpers.store.files import atomic
 from coos_helpers.store.lock import alone
 
 BATCH = 64  # cells that one task draws: 1 MiB of pictures
+USUAL = {"shift": "{}", "days": 1.0, "label_noise": 0.0, "contamination": 0.0}  # what a file's source leaves out
 
 
-def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
+def simulate(out, scale=1.0, seed=0, shift=None, progress=True, days=1.0, label_noise=0.0, contamination=0.0):
     """Write a simulated release into a folder: COOSsim_training.hdf5, COOSsim_test1.hdf5 and so on.
 
     Each file has `data` (N, 2, 64, 64) uint16 (channel 0 protein, channel 1 nucleus), `labels` (N,) int64, `plate` and
     `well` (N,) byte strings, and the attributes `class_names` and `source`. The group `truth` keeps each cell's factor
     values, one (N,) float32 data set per factor with its unit and meaning. A split that is already there, finished and
-    of the same scale, seed, shift and simulator is left alone, so a run that was stopped goes on.
+    of the same scale, seed, conditions and simulator is left alone, so a run that was stopped goes on.
 
     Parameters
     ----------
     out : the folder; it is made if it was not there.
     scale : how many cells, relative to COOS-7's 132,209, 0.00406 (else a well has none) to 100; wells and plates stay.
     seed : whole number from 0 to 2^63 - 1; the same seed gives the same cells.
-    shift : {factor: size}, or one number for all factors: how far test2, test3 and test4 are from the training data.
-        0 is as in training, 1 as `FACTORS` says (the default of every factor), more goes beyond; -2 to 16.
     progress : whether a progress bar is drawn on stderr.
+    shift, days, label_noise, contamination : as for `draw`.
 
     Returns
     -------
@@ -48,9 +49,10 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
     """
     wells = layout(scale, seed)
     out, seed, scale = Path(out), int(seed), float(scale)
-    sizes = shift_sizes(shift)
-    named = {f.name: float(size) for f, size in zip(FACTORS, sizes, strict=True) if size != 1}
-    mark = {"scale": scale, "seed": seed, "shift": json.dumps(named), "simulator": source_digest()}
+    under = conditions(shift, days, label_noise, contamination)
+    named = {f.name: float(size) for f, size in zip(FACTORS, under.sizes, strict=True) if size != 1}
+    asked = dict(zip(USUAL, (json.dumps(named), *under[1:]), strict=True))
+    mark = {"scale": scale, "seed": seed, "simulator": source_digest(), **asked}
     if not _missing(out, mark):  # then it may be read-only
         return out
     with alone(_folder(out)) as waited:
@@ -61,14 +63,14 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True):
         with tqdm(total=total, unit="cell", disable=not (progress and missing)) as bar:
             for split in missing:
                 bar.set_description(f"simulate {split}")
-                write_split(_path(out, split), wells[split], seed, sizes, mark, advance=bar.update)
+                write_split(_path(out, split), wells[split], seed, under, mark, advance=bar.update)
     return out
 
 
-def write_split(path, wells, seed, sizes, mark, advance=lambda cells: None, jobs=None, batch=BATCH):
+def write_split(path, wells, seed, under, mark, advance=lambda cells: None, jobs=None, batch=BATCH):
     """Write one split, under another name until it is complete.
 
-    wells: list of `layout.Well`. sizes: from `factors.shift_sizes`. mark: attributes that identify the run.
+    wells: list of `layout.Well`. under: from `conditions.conditions`. mark: attributes that identify the run.
     advance: called with the number of cells written. jobs, batch: threads and cells per task, neither of
     which changes a cell.
     """
@@ -78,9 +80,10 @@ def write_split(path, wells, seed, sizes, mark, advance=lambda cells: None, jobs
     with atomic(path) as part, h5py.File(part, "w") as file:
         sets = _create(file, wells, mark)
         row = 0
-        for counts, truth in in_order(draw_batch, [(seed, sizes, *task) for task in tasks], jobs or cpu_count()):
+        tasks = [(seed, under, *task) for task in tasks]
+        for counts, labels, truth in in_order(draw_batch, tasks, jobs or cpu_count()):
             rows = slice(row, row + len(counts))
-            sets["data"][rows] = counts
+            sets["data"][rows], sets["labels"][rows] = counts, labels
             for name, column in zip(sets["truth"], truth.T, strict=True):
                 sets["truth"][name][rows] = column
             row = rows.stop
@@ -99,15 +102,16 @@ def _create(file, wells, mark):
     """Lay out a split's file; what is known without drawing is written at once."""
     cells = [well.cells for well in wells]
     n = sum(cells)
+    told = {name: mark[name] for name, usual in USUAL.items() if mark.get(name, usual) != usual}
     file.attrs["class_names"] = list(CLASS_NAMES)
     file.attrs["source"] = (
         f"simulated cells (coos_helpers.simulate, scale={mark['scale']}, seed={mark['seed']})"
-        + (f" with shift={mark['shift']}" if mark["shift"] != "{}" else "")
+        + (f" with {', '.join(f'{name}={value}' for name, value in told.items())}" if told else "")
         + "; not COOS-7"
     )
     for key, value in mark.items():
         file.attrs[key] = value
-    file["labels"] = np.repeat([well.label for well in wells], cells).astype(np.int64)
+    labels = file.create_dataset("labels", (n,), np.int64)
     file["plate"] = np.repeat([well.plate_name for well in wells], cells).astype("S")
     file["well"] = np.repeat([well.name for well in wells], cells).astype("S")
     # Neither chunks nor gzip: a classifier that trains in random order reads 100 times faster, the files are twice as
@@ -118,7 +122,7 @@ def _create(file, wells, mark):
         truth[name] = file.create_dataset(f"truth/{name}", (n,), np.float32)
         truth[name].attrs["unit"] = unit
         truth[name].attrs["meaning"] = meaning
-    return {"data": data, "truth": truth}
+    return {"data": data, "labels": labels, "truth": truth}
 
 
 def _path(out, split):

@@ -8,13 +8,15 @@ import numpy as np
 from joblib import cpu_count
 
 from coos_helpers.metrics.arguments import number
-from coos_helpers.simulate.factors import FACTORS, NAMES, shift_sizes, well_effects
+from coos_helpers.simulate.conditions import conditions
+from coos_helpers.simulate.factors import FACTORS, NAMES, well_effects
 from coos_helpers.simulate.layout import CLASS_NAMES, COUNTS, SPLITS, layout
 
 PLACE = (  # truths that are not factors: (name, unit, meaning)
     ("cell_cycle", "1", "phase of the cell, 0 just divided to 1 about to divide"),
     ("field_x", "1", "place in the camera's field, -1 left to 1 right"),
     ("field_y", "1", "place in the camera's field, -1 top to 1 bottom"),
+    ("true_class", "1", "class that the cell is of, 0 to 6, whatever its label says"),
 )
 
 
@@ -26,7 +28,7 @@ class Drawn(NamedTuple):
     images : (n, 2, 64, 64) uint16, channel 0 protein, channel 1 nucleus.
     labels : (n,) int64.
     plate, well : (n,) str.
-    truth : {name: (n,) float64}: every factor in the unit of `FACTORS`, and `cell_cycle`, `field_x`, `field_y`.
+    truth : {name: (n,) float64}: every factor in the unit of `FACTORS`, and and those of `PLACE`.
     """
 
     images: np.ndarray
@@ -41,19 +43,25 @@ class Drawn(NamedTuple):
         return np.char.add(np.char.add(self.plate, "/"), self.well)
 
 
-def draw(split, cells, seed=0, shift=None):
+def draw(split, cells, seed=0, shift=None, days=1.0, label_noise=0.0, contamination=0.0):
     """Draw some cells of a split into memory, without a file.
 
     They are the first cells of each well, as evenly over the classes and their wells as `cells` allows; the file of the
-    same seed holds the very same ones. Whatever `shift` is, the random numbers are the same, so that the n-th cell of
-    two calls is one cell under two conditions.
+    same seed holds the very same ones. Whatever the conditions, the random numbers are the same, so that the n-th cell
+    of two calls is one cell under two conditions.
 
     Parameters
     ----------
     split : `train` (or `training`), `test1` ... `test4`.
     cells : number of cells, 1 or more.
     seed : of the simulation, a whole number from 0 to 2^63 - 1.
-    shift : {factor name: size}, or one number for all factors, as in `simulate`: 0 as in training, 1 as usual.
+    shift : {factor name: size}, or one number for all factors: how far test2, test3 and test4 are displaced from
+        training. 0 is not at all, 1 as `FACTORS` says (the default of every factor), more goes beyond; -2 to 16.
+    days : whose days the wells are under, 0 to 1: 1, their own; 0, days of the training set. Test3 with a shift of 0 is
+        other days of the same kind as training's; with days of 0 as well, it is other wells of the training days.
+    label_noise : share of the cells whose label is another class's, each class as likely, 0 to 1.
+    contamination : share of the wells in which another class has grown as well, 0 to 1; three cells in ten are of it.
+        Both leave the cells' own class in `truth["true_class"]`.
 
     Returns
     -------
@@ -63,33 +71,37 @@ def draw(split, cells, seed=0, shift=None):
     ------
     ValueError : an argument that cannot be used.
     """
-    tasks = [(seed, shift_sizes(shift), well, 0, n) for well, n in choose_cells(split, cells, seed)]
+    under = conditions(shift, days, label_noise, contamination)
+    tasks = [(seed, under, well, 0, n) for well, n in choose_cells(split, cells, seed)]
     parts = list(in_order(draw_batch, tasks, cpu_count()))
-    table = np.concatenate([truth for _, truth in parts])
+    images, labels, truths = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     names = (*NAMES, *(name for name, *_ in PLACE))
     counts = [n for *_, n in tasks]
     return Drawn(
-        images=np.concatenate([images for images, _ in parts]),
-        labels=np.repeat([task[2].label for task in tasks], counts).astype(np.int64),
+        images=images,
+        labels=labels,
         plate=np.repeat([task[2].plate_name for task in tasks], counts),
         well=np.repeat([task[2].name for task in tasks], counts),
-        truth=dict(zip(names, table.T.copy(), strict=True)),
+        truth=dict(zip(names, truths.T.copy(), strict=True)),
     )
 
 
-def draw_batch(seed, sizes, well, first, cells):
-    """Draw `cells` cells of a well from index `first` on: counts (n, 2, 64, 64) uint16, truth (n, F + 3) float64."""
+def draw_batch(seed, under, well, first, cells):
+    """Draw `cells` cells of a well from index `first` on, under Conditions.
+
+    Returns counts (n, 2, 64, 64) uint16, labels (n,) int64, truth (n, F + P) float64, the factors and `PLACE`.
+    """
     # It loads the compiler, and a finished release is recognised without it.
     from coos_helpers.simulate.experiment import draw_specimen, picture  # here for that
 
-    effects = well_effects(seed, well, sizes)
-    counts = np.empty((cells, 2, 64, 64), np.uint16)
+    effects = well_effects(seed, well, under.sizes, under.days)
+    counts, labels = np.empty((cells, 2, 64, 64), np.uint16), np.empty(cells, np.int64)
     truth = np.empty((cells, len(FACTORS) + len(PLACE)))
     for i in range(cells):
-        specimen = draw_specimen(seed, well, first + i, effects)
-        counts[i] = picture(specimen)
-        truth[i] = (*specimen.values.values(), specimen.scene.cycle, *specimen.field)
-    return counts, truth
+        specimen = draw_specimen(seed, well, first + i, effects, under)
+        counts[i], labels[i] = picture(specimen), specimen.label
+        truth[i] = (*specimen.values.values(), specimen.scene.cycle, *specimen.field, specimen.true_class)
+    return counts, labels, truth
 
 
 def in_order(function, tasks, jobs):

@@ -77,8 +77,8 @@ def dye(world, rng, stain, contrast):
             inside = sigmoid(-far / 0.08)
             thick = 0.55 + 0.45 * np.sqrt(max(1 - v[r, c] * v[r, c], 0.0))
             texture = 1 + contrast * (0.14 * grain[r, c] + 0.12 * mottle[r, c]) + relief[r, c]
-            dose = (1 + cells[k, CYCLE]) / (0.96 + 0.2 * cells[k, CYCLE]) ** 2
-            amount = 2.0 * stain * dose * inside * thick * max(texture, 0.15)
+            dose = (1 + cells[k, CYCLE]) / (0.94 + 0.2 * cells[k, CYCLE]) ** 2
+            amount = 1.85 * stain * dose * inside * thick * max(texture, 0.15)
             planes[0, r, c] = 0.7 * amount
             planes[1, r, c] = 0.5 * amount
     return planes
@@ -122,13 +122,15 @@ def _imm(planes, world, rng, f):
 
 
 def _golgi(planes, world, rng, f):
-    loose = sigmoid(-0.7 + f["diffuse"])
+    loose = sigmoid(-1.3 + f["diffuse"])
     pieces, length = 8 * f["organelle_number"], 3.0 * f["length"]
     spread = 0.60 * np.exp(-0.7 * f["sidedness"])
-    ribbon(planes, world, rng[0], 0.20 * (1 - loose), pieces, length, 0.20 * f["organelle_size"], spread)
+    # What loosens the protein's hold and scatters organelles breaks the ribbon, too: it hangs on microtubules.
+    broken = -1.4 + f["diffuse"] - 0.5 * f["sidedness"] - 6 * np.log(f["length"])
+    ribbon(planes, world, rng[0], 0.26 * (1 - loose), pieces, length, 0.18 * f["organelle_size"], spread, broken)
     # Proteins of the Golgi pass through the ER all the time: that is where the rest is, besides the cytosol.
-    tubules(planes, world, rng[1], 0.6 * loose, f["mesh"], 0.13, 1.0 / f["reach"])
-    fill(planes, world, rng[2], 0.9 * loose, 0.55, 0.35)
+    tubules(planes, world, rng[1], 0.1 * loose, f["mesh"], 0.13, 1.0 / f["reach"])
+    fill(planes, world, rng[2], 1.1 * loose, 0.65, 0.3)
 
 
 def _peroxisomes(planes, world, rng, f):
@@ -147,7 +149,7 @@ def _early_endosome(planes, world, rng, f):
     spots(
         planes, world, rng[0], bound * (1 - gathered), number * (1 - gathered), sigma, 0.40, 0.6, 0.9 * f["reach"], 0.0
     )
-    ribbon(planes, world, rng[1], 0.8 * bound * gathered, 1 + 9 * gathered, 0.6, 1.2 * sigma, 0.45)
+    ribbon(planes, world, rng[1], 0.8 * bound * gathered, 1 + 9 * gathered, 0.6, 1.2 * sigma, 0.45, -99.0)
     # The haze is partly endosomes too small to be seen one by one, on tubules, gathered around the nucleus.
     tubules(planes, world, rng[2], 0.8 * loose, f["mesh"], 0.14, 1.2 / f["reach"])
     fill(planes, world, rng[3], 0.5 * loose, 0.6, 0.35)

@@ -267,8 +267,8 @@ def test_one_class_one_cell_a_well_and_equal_points_bring_no_warning(test):
     assert test(moved(a, times=0), moved(b, times=0), 19).p_value == 1
 
 
-def drawn(split, cells, shift=None):
-    made = simulate.draw(split, cells, 1, shift)
+def drawn(split, cells, shift=None, days=1):
+    made = simulate.draw(split, cells, 1, shift, days)
     return Split(split, None, made.images, made.labels, made.plate, made.well, CLASS_NAMES, "simulated")
 
 
@@ -276,7 +276,7 @@ def drawn(split, cells, shift=None):
 def test_simulated_cells_have_shifted_where_a_shift_was_simulated_and_nowhere_else(times, names):
     release = {"train": drawn("train", 336 * times), "test1": drawn("test1", 168 * times)}
     far = {name: drawn(name, 224 * times) for name in names}
-    still = {f"{name}, still": drawn(name, 224 * times, 0) for name in far}
+    still = {f"{name}, still": drawn(name, 224 * times, 0, 0) for name in far}
     release |= far | still
     samples = subsample_pca({name: texture.features(part, progress=False) for name, part in release.items()}, release)
     for name in ("test1", *far, *still):

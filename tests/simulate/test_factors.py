@@ -19,18 +19,39 @@ def test_displacements_act_only_where_they_are_meant_to():
         assert moved == pytest.approx([getattr(factor, kind) for factor in FACTORS])
 
 
-def test_a_shift_of_0_leaves_nothing_but_a_training_day_and_moves_no_training_well():
+def test_displacement_and_days_have_a_size_each_and_both_at_0_leave_a_training_day():
     nothing, usual, twice = (shift_sizes(dict.fromkeys(NAMES, size)) for size in (0, 1, 2))
     wells = layout()
     for split in ("test2", "test3", "test4"):
         for well in wells[split][:40:5]:
             assert (well.home, well.label) in {(w.plate, w.label) for w in wells["training"]}
-            at_home = well._replace(split=SPLITS.index("training"), border=False)
-            assert well_effects(0, well, nothing) == pytest.approx(well_effects(0, at_home, nothing))
-            steps = [well_effects(0, well, sizes) for sizes in (nothing, usual, twice)]
-            assert steps[2] - steps[1] == pytest.approx(steps[1] - steps[0])
+            same_day = well._replace(split=SPLITS.index("training"), border=False)
+            assert well_effects(0, well, nothing) == pytest.approx(well_effects(0, same_day, usual))
+            kind = {"test2": "border", "test3": "later", "test4": "abroad"}[split]
+            displaced = [getattr(factor, kind) for factor in FACTORS]
+            for days in (0, 0.5, 1):
+                steps = [well_effects(0, well, sizes, days) for sizes in (nothing, usual, twice)]
+                for step in np.diff(steps, axis=0):
+                    assert step == pytest.approx(displaced)
+            home, between, own = (well_effects(0, well, nothing, days) for days in (0, 0.5, 1))
+            assert between == pytest.approx((home + own) / 2)
+            assert np.array_equal(home, own) == (well.home == well.plate)
+
+
+def test_days_of_0_lead_to_the_day_of_those_who_stand_on_the_home_plate():
+    well, nothing = layout()["test3"][0], shift_sizes(0)
+
+    def way(plate, home):  # from the home plate's day to the plate's own
+        moved = well._replace(plate=plate, home=home)
+        return well_effects(0, moved, nothing, 1.0) - well_effects(0, moved, nothing, 0.0)
+
+    assert way(8, 0) - way(8, 1) == pytest.approx(way(1, 0)) and np.abs(way(1, 0)).max() > 0
+
+
+def test_no_size_moves_a_training_well():
+    nothing, twice, wells = shift_sizes(0), shift_sizes(2), layout()
     well = wells["training"][3]
-    assert well_effects(0, well, nothing) == pytest.approx(well_effects(0, well, twice))
+    assert np.array_equal(well_effects(0, well, nothing, 0.0), well_effects(0, well, twice, 1.0))
 
 
 def test_a_shift_in_one_factor_leaves_the_others_and_a_number_means_all():

@@ -32,6 +32,14 @@ def test_every_class_has_7_plates_and_56_wells_and_8_wells_a_plate():
         assert len({w.plate for w in wells["test4"] if w.label == label} - home) == 1
 
 
+@pytest.mark.parametrize("split", ["training", "test2", "test3", "test4"])
+def test_the_day_tells_something_of_the_class_and_not_much(split):
+    """Who knows each cell's plate and names one of the classes there is right in one class of 3.5."""
+    there = {(w.plate, w.label) for w in layout()[split]}
+    plates = {plate for plate, _ in there}
+    assert len(plates) / len(there) == pytest.approx(0.286, abs=5e-4)
+
+
 def test_no_well_is_in_two_groups_and_none_holds_two_classes():
     wells = layout()
     groups = [wells["training"] + wells["test1"], wells["test2"], wells["test3"], wells["test4"]]

@@ -11,7 +11,8 @@ from conftest import at_once, files_up_to
 from coos_helpers import data
 from coos_helpers.published import CLASS_NAMES
 from coos_helpers.simulate import FACTORS, draw, release, sample, simulate
-from coos_helpers.simulate.factors import INDEX, shift_sizes
+from coos_helpers.simulate.conditions import conditions
+from coos_helpers.simulate.factors import INDEX
 from coos_helpers.simulate.layout import COUNTS, SPLITS, layout, minimum_scale
 
 SCALE, SEED = 0.005, 3
@@ -104,7 +105,7 @@ def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, spl
     wells = [w._replace(cells=w.cells + 2) for w in layout(SCALE, SEED)["test2"][:6]]
     mark = {"scale": SCALE, "seed": SEED, "shift": "{}"}
     for name, jobs, batch in (("a.hdf5", 1, 2), ("b.hdf5", 2, 64)):
-        release.write_split(tmp_path / name, wells, SEED, shift_sizes(None), mark, jobs=jobs, batch=batch)
+        release.write_split(tmp_path / name, wells, SEED, conditions(), mark, jobs=jobs, batch=batch)
     with h5py.File(tmp_path / "a.hdf5") as a, h5py.File(tmp_path / "b.hdf5") as b:
         assert np.array_equal(a["data"][:], b["data"][:])
         for well in wells:
@@ -118,7 +119,7 @@ def test_a_cell_is_the_same_at_any_batch_size_thread_count_and_scale(folder, spl
 def test_the_largest_seed_can_be_written(tmp_path):
     mark = {"scale": SCALE, "seed": 2**63 - 1, "shift": "{}"}
     wells = layout(SCALE, 2**63 - 1)["test4"][:1]
-    release.write_split(tmp_path / "a.hdf5", wells, 2**63 - 1, shift_sizes(None), mark, jobs=1)
+    release.write_split(tmp_path / "a.hdf5", wells, 2**63 - 1, conditions(), mark, jobs=1)
     assert release._finished(tmp_path / "a.hdf5", mark)
 
 
@@ -135,9 +136,10 @@ def test_a_finished_release_that_cannot_be_written_to_is_used(folder, monkeypatc
     assert simulate(folder, scale=SCALE, seed=SEED, progress=False) == folder
 
 
-def drawn_at_once(seed, sizes, well, first, cells):
+def drawn_at_once(seed, under, well, first, cells):
     """Stand in for the simulator: pictures of ones."""
-    return np.ones((cells, 2, 64, 64), np.uint16), np.ones((cells, len(FACTORS) + len(sample.PLACE)))
+    truth = np.ones((cells, len(FACTORS) + len(sample.PLACE)))
+    return np.ones((cells, 2, 64, 64), np.uint16), np.ones(cells, np.int64), truth
 
 
 @pytest.mark.parametrize("runs", [2, 3])
@@ -209,7 +211,7 @@ def test_a_file_that_may_not_grow_never_ends_in_a_crash(tmp_path, monkeypatch):
     )
 
     def write():
-        release.write_split(path, wells, 0, shift_sizes(None), mark, jobs=1)
+        release.write_split(path, wells, 0, conditions(), mark, jobs=1)
 
     write()
     size = path.stat().st_size
@@ -229,13 +231,13 @@ def test_a_stopped_run_goes_on_and_leaves_no_half_file(tmp_path, monkeypatch):
         drawn.append(path.name)
         write_split(path, *args, **kwargs)
 
-    def nothing(seed, sizes, well, first, cells):
-        return np.zeros((cells, 2, 64, 64), np.uint16), np.zeros((cells, len(FACTORS) + len(sample.PLACE)))
+    def nothing(*task):
+        return tuple(np.zeros_like(array) for array in drawn_at_once(*task))
 
-    def stop(seed, sizes, well, first, cells):
+    def stop(seed, under, well, first, cells):
         if SPLITS[well.split] == "test2":
             raise KeyboardInterrupt
-        return nothing(seed, sizes, well, first, cells)
+        return nothing(seed, under, well, first, cells)
 
     monkeypatch.setattr(release, "write_split", note)
     monkeypatch.setattr(release, "draw_batch", stop)
@@ -254,10 +256,11 @@ def test_a_stopped_run_goes_on_and_leaves_no_half_file(tmp_path, monkeypatch):
 
 def test_another_scale_seed_or_simulator_is_written_anew(tmp_path):
     path = tmp_path / "COOSsim_test4.hdf5"
-    mark = {"scale": 0.01, "seed": 0, "shift": "{}", "simulator": release.source_digest()}
-    release.write_split(path, layout(0.01)["test4"][:1], 0, shift_sizes(None), mark, jobs=1)
+    mark = {"scale": 0.01, "seed": 0, "simulator": release.source_digest(), **release.USUAL}
+    release.write_split(path, layout(0.01)["test4"][:1], 0, conditions(), mark, jobs=1)
     assert release._finished(path, mark)
-    for key, value in (("scale", 0.02), ("seed", 1), ("shift", '{"mesh": 0.0}'), ("simulator", "another")):
+    others = {"scale": 0.02, "seed": 1, "shift": '{"mesh": 0.0}', "days": 0.0, "label_noise": 0.1, "contamination": 0.1}
+    for key, value in (others | {"simulator": "another"}).items():
         assert not release._finished(path, mark | {key: value})
 
 

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 
 from coos_helpers.simulate import draw, sample, specimens
-from coos_helpers.simulate.factors import shift_sizes
+from coos_helpers.simulate.conditions import conditions
 from coos_helpers.simulate.layout import layout
 
 
 @pytest.mark.parametrize("cells", [1, 7, 60, 112, 250])
 def test_drawn_cells_are_spread_evenly(cells, monkeypatch):
-    nothing = np.empty((cells, 2, 64, 64), np.uint16), np.empty((cells, 32))
-    monkeypatch.setattr(sample, "draw_batch", lambda *task: tuple(array[: task[-1]] for array in nothing))
+    def nothing(seed, under, well, first, n):
+        truth = np.empty((n, len(sample.NAMES) + len(sample.PLACE)))
+        return np.empty((n, 2, 64, 64), np.uint16), np.full(n, well.label), truth
+
+    monkeypatch.setattr(sample, "draw_batch", nothing)
     drawn = draw("test3", cells)
     per_class = np.bincount(drawn.labels, minlength=7)
     assert per_class.sum() == cells and np.ptp(per_class) <= 1
@@ -48,16 +51,16 @@ def test_a_biological_shift_redraws_only_what_it_is_about(usual, factor):
 
 def test_another_seed_gives_other_cells_and_the_same_seed_the_same():
     well = layout(0.01, 0)["test4"][0]
-    first, again, other = (sample.draw_batch(seed, shift_sizes(None), well, 0, 2)[0] for seed in (0, 0, 1))
+    first, again, other = (sample.draw_batch(seed, conditions(), well, 0, 2)[0] for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_cells_and_nuclei_are_drawn_without_knowing_the_class():
     well = layout(0.01, 0)["training"][0]
-    drawn = [sample.draw_batch(0, shift_sizes(None), well._replace(label=label), 0, 1) for label in range(7)]
-    for pictures, truth in drawn[1:]:
-        assert np.array_equal(truth, drawn[0][1])
+    drawn = [sample.draw_batch(0, conditions(), well._replace(label=label), 0, 1) for label in range(7)]
+    for pictures, _, truth in drawn[1:]:
+        assert np.array_equal(truth[:, :-1], drawn[0][2][:, :-1])  # the last column is the class
         assert np.array_equal(pictures[0, 1], drawn[0][0][0, 1])
 
 

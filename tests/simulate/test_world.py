@@ -69,7 +69,7 @@ def test_other_days_and_microscopes_cost_much_and_without_shifts_the_gap_is_gone
     )
     for split in ("test3", "test4"):
         assert found[split] > found["test1"] + 0.025
-        still = draw(split, len(cells[split].labels), shift=0)
+        still = draw(split, len(cells[split].labels), shift=0, days=0)
         without = error(models["l1-lr"], describe(still), still)
         assert low - 0.02 < without < high + 0.02 and without < found[split] - 0.02
 
