@@ -90,7 +90,7 @@ def simulate(out, scale, seed):
 @main.command()
 @click.argument("out", type=click.Path(dir_okay=False))
 @click.option("--data", default="simulated", help="The run's data: simulated, or a folder.")
-@click.option("--profile", default="quick", help="The run's profile: smoke, quick or paper.")
+@click.option("--profile", default="quick", help="The run's profile: smoke, quick, evening or paper.")
 def pack(out, data, profile):
     """Put the results of a run (`make book DATA=... PROFILE=...`) into one small file OUT.
 

@@ -12,6 +12,7 @@ from coos_helpers.data.release import open_release
 PROFILES = {
     "smoke": {"scale": 0.006, "draws": 2, "search": "halving"},
     "quick": {"scale": 0.1, "draws": 9, "search": "halving"},
+    "evening": {"scale": 0.1, "draws": 30, "search": "halving"},
     "paper": {"scale": 1.0, "draws": 100, "search": "random"},
 }
 
@@ -49,7 +50,7 @@ def start(data="simulated", profile="quick", seed=0, search=""):
     Parameters
     ----------
     data : `simulated`, or a folder with a release. seed : of the simulation.
-    profile : `smoke` (seconds), `quick` (two cores, no GPU) or `paper` (the paper's protocol).
+    profile : `smoke` (seconds), `quick` (minutes on two cores), `evening` (hours) or `paper` (the paper's protocol).
     search : `random` or `halving`, of the forest's settings; the profile's own where it is empty.
 
     Returns

@@ -5,6 +5,8 @@ Both cells come from the same well, so that what they share is where the protein
 Computational Biology; layers and constants as in github alexxijielu/paired_cell_inpainting, yeast model).
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -15,26 +17,33 @@ from coos_helpers.representations.pairs import augment, groups_of, pairs, partne
 from coos_helpers.representations.stretch import extremes, stretch
 from coos_helpers.store.keys import key
 
-VERSION = 1  # of what `train` makes of the same cells and settings: raise it when weights would come out otherwise
+VERSION = 2  # of what `train` makes of the same cells and settings: raise it when weights would come out otherwise
 #: The source encoder's convolutions and the length of their features at width 1, in order.
 WIDTHS = {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256}
 
 
 class PairedCellInpainting(nn.Module):
-    """Two encoders and a decoder; 7,320,609 trainable parameters at width 1, a factor of the number of channels."""
+    """Two encoders and a decoder; 7,320,609 trainable parameters.
 
-    def __init__(self, width=1.0):
+    Parameters
+    ----------
+    width, painter : factors of the number of channels: of the source's encoder, and of the rest, which paints (as wide
+        when None). The paper's are 1; less is for machines without a GPU.
+    coarse : pixels along a side that are averaged to one before the network sees them; the paper's is 1.
+    """
+
+    def __init__(self, width=1.0, painter=None, coarse=1):
         super().__init__()
-        self.width = width
-        self.source = _encoder(2, lengths(width).values())
-        self.marker = _encoder(1, [max(1, round(width * channels)) for channels in (16, 32, 32)])
+        self.width, painter = width, painter or width
+        self.source = _encoder(2, lengths(width).values(), coarse)
+        self.marker = _encoder(1, [max(1, round(painter * channels)) for channels in (16, 32, 32)], coarse)
         layers, before = [], self.source[-1].num_features + self.marker[-1].num_features
         for channels, grow in ((256, False), (384, False), (384, True), (256, True), (96, False)):
-            channels = max(1, round(width * channels))
+            channels = max(1, round(painter * channels))
             layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(inplace=True)]
             layers += [nn.Upsample(scale_factor=2)] * grow
             before = channels
-        self.decoder = nn.Sequential(*layers, nn.Conv2d(before, 1, 1))
+        self.decoder = nn.Sequential(*layers, nn.Conv2d(before, 1, 1), nn.Upsample(scale_factor=coarse))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
@@ -54,9 +63,9 @@ class PairedCellInpainting(nn.Module):
         return self.decoder(torch.cat([self.source(source), self.marker(marker)], 1))
 
 
-def _encoder(before, widths):
+def _encoder(before, widths, coarse):
     """Stack convolutions with ReLU and batch norm with Keras' constants; the first two halve the grid."""
-    layers = []
+    layers = [nn.AvgPool2d(coarse)]
     for i, width in enumerate(widths):
         layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)]
         layers += [nn.MaxPool2d(2)] * (i < 2)
@@ -65,8 +74,8 @@ def _encoder(before, widths):
 
 
 def train(
-    images, groups, folder, width=1.0, epochs=30, rate=1e-4, batch=64, seed=0, device=None, save_every=200,
-    progress=True,
+    images, groups, folder, width=1.0, painter=None, coarse=1, epochs=30, rate=1e-4, falling=False, batch=64, seed=0,
+    device=None, save_every=200, progress=True,
 ):  # fmt: skip
     """Train the network to paint cells; it is given no labels.
 
@@ -74,9 +83,11 @@ def train(
     ----------
     images, groups : (N, 2, 64, 64) uint16, protein and marker; (N,) names of what a source and its target share.
     folder : of checkpoints. A run that was stopped goes on from its own; one that was finished is read.
-    width : of the network; the paper's is 1. Less is for machines without a GPU, and its results carry the number.
+    width, painter, coarse : of the network. What is not the paper's is for machines without a GPU, and its results
+        carry the numbers.
     epochs, rate, batch : the original's are 30, 1e-4 and 64. Epochs may be a fraction, and 0 gives the untrained
         network; a last incomplete batch of an epoch runs into the next.
+    falling : whether the rate rises in the first tenth and then falls as a cosine does; the original's stays.
     seed, save_every : of weights, order, pairs and flips; iterations between checkpoints.
     device, progress : torch device, a GPU if there is one when None; whether a progress bar is drawn on stderr.
 
@@ -91,12 +102,13 @@ def train(
     """
     device = training.choose_device(device)
     members, sources = pairs(groups)
-    settings = [width, epochs, rate, batch, seed]
+    settings = [width, painter, coarse, epochs, rate, falling, batch, seed]
     made_by = key(inpainting=VERSION, data=[np.asarray(images), np.asarray(groups)], settings=settings)
     cells = training.put(images, device)
     bounds = extremes(cells)
     torch.manual_seed(seed)
-    model = PairedCellInpainting(width).to(device, memory_format=torch.channels_last)
+    model = PairedCellInpainting(width, painter, coarse).to(device, memory_format=torch.channels_last)
+    iterations = round(epochs * len(sources) / batch)
 
     def loss_of(iteration):
         rng = np.random.default_rng([seed, 1, iteration])
@@ -106,9 +118,14 @@ def train(
         return nn.functional.mse_loss(model(shown, goal[:, 1:]).float(), goal[:, :1])
 
     return model, training.train(
-        model, loss_of, round(epochs * len(sources) / batch), folder, made_by, name="pci", save_every=save_every,
-        rate=lambda iteration: rate, betas=(0.5, 0.999), progress=progress,
+        model, loss_of, iterations, folder, made_by, name="pci", save_every=save_every, betas=(0.5, 0.999),
+        rate=lambda iteration: rate * (_rise_and_fall(iteration / iterations) if falling else 1), progress=progress,
     )  # fmt: skip
+
+
+def _rise_and_fall(done):
+    """Give the part of the highest rate when a part of the training is done: a line up, then half a cosine."""
+    return (done + 1e-3) / 0.101 if done < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (done - 0.1) / 0.9)
 
 
 @torch.inference_mode()
