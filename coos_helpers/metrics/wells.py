@@ -68,8 +68,7 @@ def worst_class_by_chance(labels, predicted, wells, seed=0):
 
     Parameters
     ----------
-    labels, predicted, wells : as for `spread`.
-    seed : of the chance.
+    labels, predicted, wells, seed : as for `worst`.
 
     Returns
     -------
