@@ -73,7 +73,10 @@ def gather(run, release):
 
 def without_cells(folder):
     """Read the results of a run's folder alone: `Results` without caption and images; ValueError where damaged."""
-    parts = _read(folder)
+    parts, labels = _read(folder), {}
+    for name, p in (item for rows in parts["draws"] for row in rows for item in row.items()):
+        if not np.array_equal(labels.setdefault(name, p.labels), p.labels):
+            raise ValueError(f"its chapters' results are of different cells of {name}. Run them again.")
     classes = next((p.class_names for row in parts["table"] for p in row.values()), ())
     return Results(caption="", class_names=classes, images=None, **parts)
 

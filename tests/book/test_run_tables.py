@@ -123,6 +123,16 @@ def test_a_run_with_a_damaged_list_is_left_out_and_named(release, capsys, conten
     assert said.startswith("simulated-quick is left out: ") and "03-vgg16" in said and said.count("\n") == 1
 
 
+def test_a_run_whose_chapters_saw_different_cells_is_left_out_and_named(release, tmp_path, capsys):
+    enter(release, profile="paper")
+    enter(release, chapters=["02-texture"])
+    enter(open_release(write_release(tmp_path / "other", n=42)), chapters=["03-vgg16"])
+    assert titles(tables.runs()) == [simulated("paper")]
+    assert (
+        "simulated-quick is left out: its chapters' results are of different cells of train" in capsys.readouterr().out
+    )
+
+
 # Beside the paper
 
 
