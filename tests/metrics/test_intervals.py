@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 from chance import off, repeats
+from conftest import memory_split
 from scipy.special import ndtr
 from scipy.stats import beta
 from scipy.stats import t as student
+from sklearn.model_selection import cross_val_predict
 
-from coos_helpers import metrics
+from coos_helpers import classifiers, metrics, simulate
+from coos_helpers.metrics.folds import folds
+from coos_helpers.representations import texture
 from coos_helpers.simulate.layout import layout
 
 #: What is wrong of each class in the long run.
@@ -138,3 +142,27 @@ def test_the_interval_of_one_class_covers_the_truth_with_few_wells(n_wells, cell
         low, high = metrics.sensitivity_intervals(label[well], said, 7, well).T
         held += np.sum((low <= 0.9) & (0.9 <= high))
     assert 0.92 - 0.03 * (repeats < 100) < held / repeats / 7 < 0.985 + 0.01 * (repeats < 100)
+
+
+@pytest.mark.slow
+def test_days_that_the_simulator_redraws_are_covered():
+    def seen(split, seed, n):
+        cells = simulate.draw(split, n, seed)
+        places = {"wells": cells.well_ids, "plates": cells.plate}
+        described = texture.features(
+            memory_split(**{k: v for k, v in cells._asdict().items() if k != "truth"}), progress=False
+        )
+        return described, {"labels": cells.labels, "second": None, **places}
+
+    described, home = seen("train", 0, 896)
+    fixed = classifiers.fit("l1-lr", described, home["labels"])
+    cuts = folds(home["labels"], home["plates"], 4)
+    home["first"] = cross_val_predict(classifiers.l1_lr(), described, home["labels"], cv=cuts)
+    found = []
+    for seed in range(1, 201):
+        (there, third), (away, fourth) = seen("test3", seed, 224), seen("test4", seed, 448)
+        third["first"], fourth["first"] = fixed.predict(there), fixed.predict(away)
+        found.append(metrics.error_intervals(**fourth, like=[third, home]))
+    truth = np.mean([error for error, *_ in found])
+    over_wells, over_plates = (np.mean([e[n][0] <= truth <= e[n][1] for e in found]) for n in (1, 2))
+    assert over_wells < 0.93 and over_plates > 0.9
