@@ -12,7 +12,7 @@ from coos_helpers.published import CLASS_NAMES
 from coos_helpers.representations import texture
 from coos_helpers.simulate import FACTORS, draw
 
-ER, GOLGI, ENDOSOME, CYTOSOL, ENVELOPE = 0, 2, 4, 5, 6
+ER, IMM, GOLGI, PEROXISOMES, ENDOSOME, CYTOSOL, ENVELOPE = range(7)
 OFF = dict.fromkeys((factor.name for factor in FACTORS), 0)
 TESTS = ("test1", "test2", "test3", "test4")
 
@@ -89,11 +89,21 @@ def test_cytosol_and_envelope_are_easy_endosome_and_golgi_hard(world):
     assert right[GOLGI] < others.mean()
 
 
-@BOTH
-def test_endosomes_go_to_er_later_and_to_golgi_abroad(world):
-    later, abroad = sent(world, "test3")[ENDOSOME], sent(world, "test4")[ENDOSOME]
+@ONLY_LONG
+def test_endosomes_go_to_er_later_and_to_golgi_abroad_more_than_at_home(world):
+    home, later, abroad = (sent(world, split)[ENDOSOME] for split in ("test1", "test3", "test4"))
     assert later[ER] == np.delete(later, ENDOSOME).max()
-    assert abroad[GOLGI] == np.delete(abroad, ENDOSOME).max()
+    assert (
+        abroad[GOLGI] > max(home[GOLGI], later[GOLGI])
+        and abroad[GOLGI] > np.delete(abroad, [ER, GOLGI, ENDOSOME]).max()
+    )
+
+
+@ONLY_LONG
+def test_golgi_is_taken_for_inner_membrane_or_peroxisomes_more_than_for_all_others(world):
+    others = np.mean([sent(world, split)[GOLGI] for split in TESTS], axis=0)
+    others[GOLGI] = 0
+    assert others[[IMM, PEROXISOMES]].sum() > 0.5 * others.sum() and others[[IMM, PEROXISOMES]].min() > 0.03
 
 
 @BOTH
@@ -105,8 +115,9 @@ def test_brightness_does_not_give_the_class_away(world, classifier):
         return np.column_stack([drawn.images[:, 0].mean((1, 2)), drawn.images[:, 0].max((1, 2))])
 
     model = classifiers.fit(classifier, brightness(cells["train"]), cells["train"].labels)
+    least = 0.66 if len(cells["train"].labels) > 2000 else 0.63  # 0.70, less what so few cells leave open
     for split in TESTS:
-        assert error(model, brightness(cells[split]), cells[split]) > 0.66  # 0.70, less what so few cells leave open
+        assert error(model, brightness(cells[split]), cells[split]) > least
 
 
 @BOTH
