@@ -152,7 +152,7 @@ def test_pack_writes_what_can_be_read_again_or_says_in_one_line_why_not(tmp_path
     assert said == f"{out}: 1 rows, {out.stat().st_size / 1e6:.1f} MB. {caption}\n"
     assert found.about["data"] == "COOS-7" and list(found.table[0]) == ["train", "test1", "test2", "test3", "test4"]
     assert_one_error_line(packed(profile="quick"), "no results", "'quick'", "02-texture", "expected")
-    assert_one_error_line(packed(profile="papper"), "'papper'", "smoke, quick, paper")
+    assert_one_error_line(packed(profile="papper"), "'papper'", "smoke, quick, evening, paper")
     assert_one_error_line(packed(data=tmp_path / "nowhere"), "nowhere")
     (tmp_path / "file").touch()
     assert_one_error_line(packed(out="file/run.coos"), str(tmp_path / "file"))
@@ -180,7 +180,9 @@ def test_what_a_person_can_act_on_is_one_line(tmp_path, monkeypatch, error, line
 @pytest.mark.parametrize("command", ["simulate", "unpack", "pack"])
 @pytest.mark.parametrize("size", [0, 100])
 def test_a_disk_that_takes_no_more_is_one_line_and_nothing_half_is_left(folder, tmp_path, monkeypatch, command, size):
-    found = SimpleNamespace(about={}, caption="", class_names=(), table=[], ladders=[], samples={}, images=None)
+    found = SimpleNamespace(
+        about={}, caption="", class_names=(), table=[], draws=[], asides=[], ladders=[], samples={}, images=None
+    )
     found.samples = {"texture": {"train": Sample(np.ones((500, 5)), np.zeros(500, int), None, None)}}
     monkeypatch.setattr("coos_helpers.results.read.read_results", lambda *_: found)
     monkeypatch.setattr(pack, "cells_to_picture", lambda _: {})

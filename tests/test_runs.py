@@ -10,15 +10,17 @@ from coos_helpers import runs, simulate
 from coos_helpers.data import DataError
 
 
-def test_there_are_three_profiles_and_paper_is_the_papers():
-    assert list(runs.PROFILES) == ["smoke", "quick", "paper"]
+def test_there_are_four_profiles_and_paper_is_the_papers():
+    assert list(runs.PROFILES) == ["smoke", "quick", "evening", "paper"]
     assert runs.PROFILES["paper"] == {"scale": 1.0, "draws": 100, "search": "random"}
 
 
 @pytest.mark.parametrize("profile", ["", "fast", "Paper", None])
 def test_an_unknown_profile_is_refused_before_anything_is_made(monkeypatch, build_folder, profile):
     monkeypatch.setattr(simulate, "simulate", lambda *_, **__: pytest.fail("simulated"))
-    with pytest.raises(ValueError, match=f"found the profile {profile!r}; expected one of smoke, quick, paper"):
+    with pytest.raises(
+        ValueError, match=f"found the profile {profile!r}; expected one of smoke, quick, evening, paper"
+    ):
         runs.start(profile=profile)
     assert not list(build_folder.iterdir())
 

@@ -43,7 +43,8 @@ class PairedCellInpainting(nn.Module):
             layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(inplace=True)]
             layers += [nn.Upsample(scale_factor=2)] * grow
             before = channels
-        self.decoder = nn.Sequential(*layers, nn.Conv2d(before, 1, 1), nn.Upsample(scale_factor=coarse))
+        layers += [nn.Conv2d(before, 1, 1)] + [nn.Upsample(scale_factor=coarse)] * (coarse > 1)
+        self.decoder = nn.Sequential(*layers)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
@@ -65,7 +66,7 @@ class PairedCellInpainting(nn.Module):
 
 def _encoder(before, widths, coarse):
     """Stack convolutions with ReLU and batch norm with Keras' constants; the first two halve the grid."""
-    layers = [nn.AvgPool2d(coarse)]
+    layers = [nn.AvgPool2d(coarse)] * (coarse > 1)
     for i, width in enumerate(widths):
         layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)]
         layers += [nn.MaxPool2d(2)] * (i < 2)

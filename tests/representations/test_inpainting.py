@@ -77,6 +77,31 @@ def test_the_painting_is_that_of_the_layers_one_by_one(whole):
     torch.testing.assert_close(painted, x, rtol=1e-3, atol=1e-5)
 
 
+def test_a_coarse_network_sees_means_of_pixels_and_what_paints_may_be_narrower():
+    model = inpainting.PairedCellInpainting(0.1, painter=0.05, coarse=2).eval()
+    assert [norm.num_features for norm in model.source if isinstance(norm, nn.BatchNorm2d)] == [10, 26, 38, 38, 26]
+    assert [layer.out_channels for layer in model.decoder if isinstance(layer, nn.Conv2d)] == [13, 19, 19, 13, 5, 1]
+    rng = np.random.default_rng(0)
+    blocks = torch.tensor(rng.random((2, 3, 32, 2, 32, 2)), dtype=torch.float32)
+    swapped = blocks.flip(3, 5)  # other pixels in each square of four, with the same mean
+    one, other = (x.reshape(2, 3, 64, 64) for x in (blocks, swapped))
+    with torch.inference_mode():
+        painted, again = (model(x[:, :2], x[:, 2:]) for x in (one, other))
+        for a, b in zip(model.encode(one[:, :2]), model.encode(other[:, :2]), strict=True):
+            torch.testing.assert_close(a, b)
+    torch.testing.assert_close(painted, again)
+    assert painted.shape == (2, 1, 64, 64) and torch.equal(painted[..., ::2, ::2], painted[..., 1::2, 1::2])
+
+
+def test_a_falling_rate_rises_in_the_first_tenth_and_ends_near_nothing(monkeypatch, tmp_path):
+    rates = []
+    adam(monkeypatch, lambda group: rates.append(group["lr"]))
+    train_pci(tmp_path, falling=True, rate=0.01, epochs=10)
+    assert len(rates) == 60 and np.argmax(rates) in (5, 6)
+    assert max(rates) == pytest.approx(0.01, rel=0.05) and 0 < rates[0] < 0.001 and rates[-1] < 0.0001
+    assert (np.diff(rates[:6]) > 0).all() and (np.diff(rates[7:]) < 0).all()
+
+
 def test_weights_begin_uniform_as_glorot_has_it_and_biases_at_zero():
     torch.manual_seed(1)
     for module in inpainting.PairedCellInpainting(0.25).modules():

@@ -139,8 +139,8 @@ OTHERS = {
         {"n_classes": 8}, {"images": cells(35, seed=1)}, {"labels": np.roll(np.arange(35) % 7, 1)},
     ],
     "pci": [
-        {"width": 0.04}, {"epochs": 1}, {"rate": 1e-3}, {"batch": 9}, {"seed": 1},
-        {"images": cells(48, seed=1)}, {"groups": np.roll(memory_split(48).well_ids, 1)},
+        {"width": 0.04}, {"painter": 0.05}, {"coarse": 2}, {"epochs": 1}, {"rate": 1e-3}, {"falling": True},
+        {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)}, {"groups": np.roll(memory_split(48).well_ids, 1)},
     ],
 }  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_other_settings_cells_or_versions_are_another_run(monkeypatch, tmp_path,
     monkeypatch.setattr(training, "train", lambda *args, **_: keys.append(args[4]))
     for options in [{}, *others]:
         TRAIN[name](tmp_path, **options)
-    monkeypatch.setattr(module, "VERSION", 2)
+    monkeypatch.setattr(module, "VERSION", module.VERSION + 1)
     TRAIN[name](tmp_path)
     assert len(set(keys)) == len(keys) == len(others) + 2
     TRAIN[name](tmp_path, progress=True)
