@@ -164,4 +164,4 @@ def test_days_that_the_simulator_redraws_are_covered():
         found.append(metrics.error_intervals(**fourth, like=[third, home]))
     truth = np.mean([error for error, *_ in found])
     over_wells, over_plates = (np.mean([e[n][0] <= truth <= e[n][1] for e in found]) for n in (1, 2))
-    assert over_wells < 0.93 and 0.9 < over_plates
+    assert over_wells < 0.93 and 0.9 < over_plates < 0.99
