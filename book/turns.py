@@ -22,7 +22,9 @@ def share():
 
 
 def in_turn(reads, work, at_once):
-    """Do some work for each chapter, some at once: those first that most others wait for, then in the book's order.
+    """Do some work for each chapter, some at once: those first that most others wait for, then the book's last.
+
+    The last ones simulate the most; to begin with them leaves short ones for the end, when a core would be idle.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ def in_turn(reads, work, at_once):
     -------
     dict from chapter to what the work gave. The first error is raised at once, whatever still runs.
     """
-    given, todo, ended, running = {}, list(reads), SimpleQueue(), 0
+    given, todo, ended, running = {}, list(reads)[::-1], SimpleQueue(), 0
     todo.sort(key=lambda name: -sum(name in others for others in reads.values()))
 
     def one(name, known):

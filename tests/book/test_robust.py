@@ -391,8 +391,7 @@ def test_what_was_finished_before_it_was_killed_is_kept(continued):
     logs, _ = continued
     assert "simulate" in logs["simulating"] and "simulate training" not in logs["chapter-00"]
     assert "02-texture: executing" in logs["chapter-02"] and "02-texture: executing" in logs["chapter-07"]
-    assert "00-start-here: nothing changed" in logs["chapter-07"]
-    assert "07-confusion-matrices: executing" in logs["pages"]
+    assert "02-texture: nothing changed" in logs["pages"] and "07-confusion-matrices: executing" in logs["pages"]
     for name in ("00-start-here", "02-texture", "07-confusion-matrices"):
         assert f"{name}: nothing changed" in logs["moving"]
 
@@ -451,11 +450,11 @@ def kilobytes(path):
     return sum(4 * -(-file.stat().st_size // 4096) for file in [path, *path.rglob("*")])
 
 
-@pytest.mark.parametrize("moment, sign", [("simulating", "Opening the data"), ("chapter", "00-start-here: executing"),
+@pytest.mark.parametrize("moment, sign", [("simulating", "Opening the data"), ("chapter", r"\d\d-[\w-]+: executing"),
                                           ("pages", "Building the pages")])  # fmt: skip
 def test_a_full_disk_is_one_clear_message(small_disks, moment, sign):
     done = small_disks[0][moment]
-    assert done.stdout.strip().splitlines()[-1].startswith(f"== {sign}"), done.stdout
+    assert re.match(f"== {sign}", done.stdout.strip().splitlines()[-1]), done.stdout
     text = message(done)
     assert re.search("No space left on device", text), text
     assert len(text.splitlines()) <= 4 and len(text) < 600, text
