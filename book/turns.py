@@ -7,7 +7,6 @@ import sys
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-import torch
 from joblib import cpu_count
 
 AT_ONCE = 4  # more would fill the memory before the cores
@@ -15,6 +14,8 @@ AT_ONCE = 4  # more would fill the memory before the cores
 
 def share():
     """Say how many chapters run side by side here, and give each its part of the cores; networks share no GPU."""
+    import torch  # here, as it loads slowly
+
     at_once = 1 if torch.cuda.is_available() else min(AT_ONCE, cpu_count())
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT"):
         os.environ.setdefault(name, str(cpu_count() // at_once))

@@ -28,7 +28,7 @@ class Drawn(NamedTuple):
     images : (n, 2, 64, 64) uint16, channel 0 protein, channel 1 nucleus.
     labels : (n,) int64.
     plate, well : (n,) str.
-    truth : {name: (n,) float64}: every factor in the unit of `FACTORS`, and and those of `PLACE`.
+    truth : {name: (n,) float64}: every factor in the unit of `FACTORS`, and those of `PLACE`.
     """
 
     images: np.ndarray

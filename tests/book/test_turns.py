@@ -48,11 +48,11 @@ def test_each_chapter_has_its_part_of_the_cores_unless_somebody_said_otherwise(m
     environment = {"OPENBLAS_NUM_THREADS": "7"}
     monkeypatch.setattr(turns.os, "environ", environment)
     monkeypatch.setattr(turns, "cpu_count", lambda: 12)
-    monkeypatch.setattr(turns.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert turns.share() == turns.AT_ONCE == 4
     assert environment["OMP_NUM_THREADS"] == environment["LOKY_MAX_CPU_COUNT"] == "3"
     assert environment["OPENBLAS_NUM_THREADS"] == "7"
-    monkeypatch.setattr(turns.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert turns.share() == 1
 
 
