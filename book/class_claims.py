@@ -104,10 +104,14 @@ def changed(e, pick, what):
         raise Unsaid("No wells are known that could be exchanged.")
     if all(np.isnan(test.p_value).all() for test in tests.values()):
         raise Unsaid("A class has one well on each side: there is nothing to exchange.")
-    counts = {row: int((pick(test.adjusted) < 0.05).sum()) for row, test in tests.items()}
+    level = 0.05 / len(tests)  # one find in any of the rows is a find
+    counts = {row: int((pick(test.adjusted) < level).sum()) for row, test in tests.items()}
     listed = ", ".join(f"{counts[row]} in {e.titles[row]}" for row in counts)
     verdict = HOLDS if any(counts.values()) else UNSAID
-    return verdict, f"{what} that differ between {splits[0]} and {splits[1]}, p below 0.05 by Holm: {listed}."
+    return (
+        verdict,
+        f"{what} that differ between {splits[0]} and {splits[1]}, p below 0.05 by Holm over entries and rows: {listed}.",
+    )
 
 
 def other_errors(e):
