@@ -108,10 +108,8 @@ def changed(e, pick, what):
     counts = {row: int((pick(test.adjusted) < level).sum()) for row, test in tests.items()}
     listed = ", ".join(f"{counts[row]} in {e.titles[row]}" for row in counts)
     verdict = HOLDS if any(counts.values()) else UNSAID
-    return (
-        verdict,
-        f"{what} that differ between {splits[0]} and {splits[1]}, p below 0.05 by Holm over entries and rows: {listed}.",
-    )
+    between = f"between {splits[0]} and {splits[1]}, p below 0.05 by Holm over entries and rows"
+    return verdict, f"{what} that differ {between}: {listed}."
 
 
 def other_errors(e):
