@@ -29,21 +29,24 @@ class DeepLoc(nn.Module):
     ----------
     n_channels, n_classes : of the images and the data set.
     width : factor of the number of channels, for machines without a GPU; the paper's is 1, and results carry another.
+    coarse : pixels along a side that are averaged to one before the network sees them, a divisor of 60; the paper's is
+        1, and more is for machines without a GPU.
     """
 
-    def __init__(self, n_channels=2, n_classes=7, width=1.0):
+    def __init__(self, n_channels=2, n_classes=7, width=1.0, coarse=1):
         super().__init__()
         self.width = width
-        layers, before = [], n_channels
+        layers, before, side = [nn.AvgPool2d(coarse)] * (coarse > 1), n_channels, CROP // coarse
         for channels, count in ((64, 2), (128, 2), (256, 4)):
             channels = max(1, round(width * channels))
             for _ in range(count):
                 layers += [nn.Conv2d(before, channels, 3, padding=1), BatchNorm(channels), nn.ReLU(inplace=True)]
                 before = channels
             layers.append(nn.MaxPool2d(2, ceil_mode=True))  # 60, 30, 15, 8: TensorFlow's SAME
+            side = -(-side // 2)
         hidden = max(1, round(width * 512))
         self.convolutions = nn.Sequential(*layers)
-        self.fc1 = nn.Sequential(nn.Flatten(), nn.Linear(64 * before, hidden), BatchNorm(hidden), nn.ReLU())
+        self.fc1 = nn.Sequential(nn.Flatten(), nn.Linear(side**2 * before, hidden), BatchNorm(hidden), nn.ReLU())
         self.fc2 = nn.Sequential(nn.Linear(hidden, hidden), BatchNorm(hidden), nn.ReLU())
         self.logits = nn.Sequential(nn.Linear(hidden, n_classes), BatchNorm(n_classes))
         for module in self.modules():
@@ -61,8 +64,8 @@ class DeepLoc(nn.Module):
 
 
 def train(
-    images, labels, folder, n_classes=7, width=1.0, iterations=10_000, decay_every=25, save_every=500, batch=128,
-    seed=0, device=None, progress=True,
+    images, labels, folder, n_classes=7, width=1.0, coarse=1, iterations=10_000, decay_every=25, save_every=500,
+    batch=128, seed=0, device=None, progress=True,
 ):  # fmt: skip
     """Train DeepLoc on four fifths of a training set and choose among its checkpoints by the last fifth.
 
@@ -70,7 +73,7 @@ def train(
     ----------
     images, labels : (N, 2, 64, 64) uint16 and (N,) int64.
     folder : of checkpoints. A run that was stopped goes on from its own; one that was finished is read.
-    n_classes, width, seed : as `DeepLoc` has them; of weights, the held-out fifth, order and augmentation.
+    n_classes, width, coarse, seed : as `DeepLoc` has them; of weights, the held-out fifth, order and augmentation.
     iterations, decay_every, save_every, batch : the original's are 10,000, 25, 500 and 128. A shorter run keeps its
         schedule's form if the first three shrink in proportion; `decay_every` may be a fraction.
     device, progress : torch device, a GPU if there is one when None; whether a progress bar is drawn on stderr.
@@ -85,13 +88,13 @@ def train(
     ValueError : the checkpoint is damaged; it is named and left alone.
     """
     device = training.choose_device(device)
-    settings = [n_classes, width, iterations, decay_every, save_every, batch, seed]
+    settings = [n_classes, width, coarse, iterations, decay_every, save_every, batch, seed]
     made_by = key(deeploc=VERSION, data=[np.asarray(images), np.asarray(labels)], settings=settings)
     fit, held_out = hold_out(labels, seed)
     cells, targets = training.put(images[fit], device), torch.from_numpy(labels[fit]).to(device)
     bounds = percentiles(cells)
     torch.manual_seed(seed)
-    model = DeepLoc(images.shape[1], n_classes, width).to(device, memory_format=torch.channels_last)
+    model = DeepLoc(images.shape[1], n_classes, width, coarse).to(device, memory_format=torch.channels_last)
 
     def loss_of(iteration):
         rng = np.random.default_rng([seed, 1, iteration])

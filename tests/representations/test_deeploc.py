@@ -59,6 +59,16 @@ def test_width_is_a_factor_of_all_channels_and_classes_are_those_of_the_data(wid
     assert model.width == width and model(torch.randn(2, 3, 60, 60)).shape == (2, 19)
 
 
+@pytest.mark.parametrize("coarse, side", [(1, 8), (2, 4), (3, 3)])
+def test_a_coarse_network_sees_the_means_of_squares_and_nothing_finer(coarse, side):
+    torch.manual_seed(0)
+    model, crops = deeploc.DeepLoc(width=0.05, coarse=coarse).eval(), torch.randn(4, 2, 60, 60)
+    assert model.convolutions(crops).shape[2:] == (side, side)
+    means = crops.unfold(2, coarse, coarse).unfold(3, coarse, coarse).mean((4, 5))
+    flat = means.repeat_interleave(coarse, 2).repeat_interleave(coarse, 3)
+    torch.testing.assert_close(model(flat), model(crops), rtol=1e-4, atol=1e-4)
+
+
 def test_weights_begin_as_a_truncated_normal_and_biases_at_a_tenth():
     torch.manual_seed(1)
     drawn, levels = np.random.default_rng(0).normal(0, 0.1, 200_000), np.linspace(1, 99, 25)

@@ -135,8 +135,8 @@ def test_a_finished_run_is_read_and_not_trained_again(monkeypatch, whole, capsys
 
 OTHERS = {
     "deeploc": [
-        {"width": 0.04}, {"iterations": 11}, {"decay_every": 3}, {"save_every": 4}, {"batch": 9}, {"seed": 1},
-        {"n_classes": 8}, {"images": cells(35, seed=1)}, {"labels": np.roll(np.arange(35) % 7, 1)},
+        {"width": 0.04}, {"coarse": 2}, {"iterations": 11}, {"decay_every": 3}, {"save_every": 4}, {"batch": 9},
+        {"seed": 1}, {"n_classes": 8}, {"images": cells(35, seed=1)}, {"labels": np.roll(np.arange(35) % 7, 1)},
     ],
     "pci": [
         {"width": 0.04}, {"painter": 0.05}, {"coarse": 2}, {"epochs": 1}, {"rate": 1e-3}, {"falling": True},
