@@ -230,7 +230,10 @@ def test_a_folder_without_a_release_is_one_clear_message(tmp_path):
 
 def test_the_pages_of_networks_name_the_network_in_every_table(book, pages):
     known = shared("torch-home").is_dir()
-    names = {"03-vgg16": "VGG16." if known else "VGG16 (untrained).", "04-deeploc": "DeepLoc (width 0.0625)."}
+    names = {
+        "03-vgg16": "VGG16." if known else "VGG16 (untrained).",
+        "04-deeploc": "DeepLoc (width 0.0625), half the resolution",
+    }
     for chapter, name in names.items():
         (text,) = [page.text for path, page in pages.items() if path.stem == chapter]
         captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
