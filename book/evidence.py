@@ -20,7 +20,7 @@ RESAMPLES = 2000
 ENOUGH = 5  # wells of a class, as in chapters 06 and 07: with fewer, an interval would not keep its promise
 
 #: The chapter that makes each representation's rows.
-CHAPTERS = {"Texture": "02", "VGG16": "03", "DeepLoc": "04", "PCI": "05"}
+CHAPTERS = {"Texture": "02", "VGG16": "03 with its weights", "DeepLoc": "04", "PCI": "05"}
 
 
 class Unsaid(Exception):
