@@ -14,7 +14,7 @@ PACKAGE = PROJECT / "coos_helpers"
 ROOMS = sorted(PACKAGE.rglob("*.py"))
 
 #: The steps in the order in which data go through them; a step takes from those before it.
-WALK = ["data", "fetch", "simulate", "representations", "classifiers", "results", "plots", "notebook", "cli"]
+WALK = ["data", "fetch", "simulate", "bring", "representations", "classifiers", "results", "plots", "notebook", "cli"]
 #: What stands beside the walk, and what of it may take from what.
 BESIDE = {"store": set(), "published": set(), "metrics": {"store"}, "shift": {"metrics", "store"}}
 BESIDE["runs"] = {"data", "simulate", "store", "published"}
