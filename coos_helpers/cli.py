@@ -1,4 +1,4 @@
-"""The command `coos`: fetch, check, unpack and simulate a release, and pack results, from the terminal."""
+"""The command `coos`: fetch, check, unpack, simulate and import a release, and pack results, from the terminal."""
 
 import sys
 
@@ -33,7 +33,7 @@ class _Plain(click.Group):
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="coos-helpers", prog_name="coos")
 def main():
-    """Images of cells from the COOS-7 data set: fetch, check, unpack and simulate them; pack results."""
+    """Images of cells from the COOS-7 data set: fetch, check, unpack, simulate and import them; pack results."""
 
 
 @main.command()
@@ -85,6 +85,32 @@ def simulate(out, scale, seed):
 
     simulate(out, scale=scale, seed=seed)
     click.echo(f"Simulated cells are in {out}.")
+
+
+@main.command("import")
+@click.argument("table", type=click.Path())
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--pattern", help="Regular expression of file names; its named groups are the columns of the table.")
+@click.option("--protein", help="Channel of the protein, by number from 1 or by name.")
+@click.option("--nucleus", help="Channel of the nucleus, by number from 1 or by name.")
+@click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
+@click.option("--wells", type=int, help="Wells of a plate: 96, 384 or 1536. Without it, their names tell.")
+def import_(table, out, pattern, protein, nucleus, split, wells):
+    """Write a release to OUT from crops of single cells, a row of TABLE (CSV, TSV) for each.
+
+    Columns: class, and image, or protein and nucleus (paths, relative to TABLE). Where they are known: plate, well,
+    split, date (2024-03-31), microscope. In place of TABLE, a folder: with --pattern, or with a folder for each class.
+    Run it again to go on with what was stopped.
+    """
+    from coos_helpers.bring.importing import import_cells
+
+    def tell(report):
+        click.echo(report.text())
+        for warning in report.warnings():
+            click.echo(f"Warning: {warning}", err=True)
+
+    import_cells(table, out, pattern, protein, nucleus, split, wells, told=tell)
+    click.echo(f"The release is in {out}.")
 
 
 @main.command()

@@ -19,7 +19,7 @@ def read_names(folder, pattern):
     Returns
     -------
     columns : dict from a group's name, in small letters, to R texts; and from `image`, or each channel, to R paths.
-    lines : 1 to R.
+    lines : 1 to R. passed_over : names of images that do not match.
 
     Raises
     ------
@@ -31,9 +31,10 @@ def read_names(folder, pattern):
         raise DataError(folder, f"the pattern {pattern!r} ({error})", "a regular expression", "Mend it.") from error
     if not is_folder(folder, "a folder of images", "Check the path."):
         raise DataError(folder, "a file", "a folder of images, whose names a pattern reads", "Name the folder.")
-    found = [(name, match) for name in _names(folder) if (match := form.fullmatch(name))]
+    matches = {name: form.fullmatch(name) for name in _names(folder)}
+    found = [(name, match) for name, match in matches.items() if match]
     if not found:
-        first = next(iter(_names(folder)), "no file")
+        first = next(iter(matches), "no file")
         raise DataError(folder, f"no name like {pattern!r} ({short(first)})", "names that match it", "Mend it.")
     cells, groups = {}, [name for name in form.groupindex if name != "channel"]
     for name, match in found:
@@ -46,7 +47,8 @@ def read_names(folder, pattern):
     channels = Counter(channel for cell in cells.values() for channel in cell)
     columns = {group.lower(): [key[at] for key in cells] for at, group in enumerate(groups)}
     columns |= {channel: [cell.get(channel, "") for cell in cells.values()] for channel in sorted(channels)}
-    return columns, list(range(1, len(cells) + 1))
+    images = [name for name, match in matches.items() if not match and name.lower().endswith((".png", ".tif", ".tiff"))]
+    return columns, list(range(1, len(cells) + 1)), images
 
 
 def _names(folder):

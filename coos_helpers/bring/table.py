@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coos_helpers.bring.delimited import read_delimited
@@ -25,12 +25,14 @@ class Table:
     ----------
     path : the file; the folder, where names of files stand for a table.
     columns : dict from a column's name, in small letters, to its R texts, one a row.
-    lines : (R,) number of each row in the file, where the header is 1; without a file, of each image from 1.
+    lines : (R,) number of each row in the file, where the header is 1; without a file, of each cell from 1.
+    passed_over : names of images that do not match a pattern.
     """
 
     path: Path
     columns: dict
     lines: list
+    passed_over: list = field(default_factory=list)
 
     def __len__(self):
         return len(self.lines)
@@ -44,13 +46,13 @@ class Table:
         folder = self.path if self.path.is_dir() else self.path.parent
         return [self._file(folder, column, row, name) for row, name in enumerate(self.columns[column])]
 
-    def distinct(self, *columns):
-        """Refuse two rows that have the same values in some columns."""
+    def distinct(self, what, values):
+        """Refuse two rows of the same value: `what` says what the R values are."""
         first = {}
-        for row, values in enumerate(zip(*(self.columns[name] for name in columns), strict=True)):
-            if (other := first.setdefault(values, row)) != row:
-                found = f"{', '.join(map(short, values))}, which is in row {self.lines[other]}, again"
-                raise self.error(row, found, f"each {' and '.join(columns)} once", "Remove one of the rows.")
+        for row, value in enumerate(values):
+            if (other := first.setdefault(value, row)) != row:
+                found = f"the {what} of row {self.lines[other]}, {short(str(value))}, again"
+                raise self.error(row, found, f"each {what} once", "Remove one of the rows.")
 
     def _file(self, folder, column, row, name):
         """Find a file by its name as it stands, then as Windows writes it."""

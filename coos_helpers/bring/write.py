@@ -91,6 +91,8 @@ def plan(cells, class_names, split=False, wells=None):
     ValueError : the cells cannot be used, or `data.design` refuses.
     """
     cells = {name: np.asarray(values) for name, values in cells.items()}
+    if odd := [name for name in cells if name in ("data", "labels", "truth") or "/" in name or name.strip(".") == ""]:
+        raise ValueError(f"found a column {odd[0]!r}, which a release has for itself; expected another. Rename it.")
     number = {name: label for label, name in enumerate(class_names)}
     if unknown := set(cells["class"].tolist()) - number.keys():
         raise ValueError(f"found the class {min(unknown)!r}; expected one of {', '.join(class_names)}. Name it there.")
