@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
+from coos_helpers.bring.plates import draw_plates
 from coos_helpers.data.composition import describe
+from coos_helpers.data.datasheet import write_documents
 from coos_helpers.data.design import design
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.places import plate_format, well_name
@@ -21,6 +23,7 @@ from coos_helpers.store.lock import alone
 
 BATCH = 512  # cells read in one piece: 8 MiB of pixels
 
+MOTIVATION = "To measure how a classifier of these cells does on cells that are unlike those of its training set."
 EMPTY = "Choose an empty folder, or remove what is there if it is no longer needed."
 
 
@@ -53,6 +56,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     DataError : the folder holds another release. ValueError : the cells cannot be used, or `data.design` refuses.
     """
     out, about = Path(out), dict(about or {}) | {"class_names": list(class_names), "source": source}
+    given = cells.get("split")
     cells, made = plan(cells, class_names, split, wells)
     if progress:
         print(made.text(), flush=True)
@@ -72,6 +76,9 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
                 bar.set_description(name)
                 held = {key: values[rows[name]] for key, values in cells.items() if key not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
+        if "well" in cells:
+            draw_plates(out / "plates.png", cells, made, list(class_names))
+        write_documents(out, MOTIVATION, made if split and given is None else None)
     return out
 
 
