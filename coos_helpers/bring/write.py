@@ -69,6 +69,8 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
         missing = [name for name, path in paths.items() if not _finished(path, mark)]
         _check_folder(out, set(paths.values()) - {paths[name] for name in missing})
         _check_room(out, sum(len(rows[name]) for name in missing))
+        if "well" in cells:
+            draw_plates(out / "plates.png", cells, made, list(class_names))
         with tqdm(
             total=sum(len(rows[name]) for name in missing), unit=" cells", disable=not (progress and missing)
         ) as bar:
@@ -76,8 +78,6 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
                 bar.set_description(name)
                 held = {key: values[rows[name]] for key, values in cells.items() if key not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
-        if "well" in cells:
-            draw_plates(out / "plates.png", cells, made, list(class_names))
         write_documents(out, MOTIVATION, made if split and given is None else None)
     return out
 
