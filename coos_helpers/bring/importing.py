@@ -45,9 +45,9 @@ class Imported:
     def warnings(self):
         """List what is to be known of these cells, a sentence each."""
         seen, found = self.look, []
-        if missing := [name for name in ("plate", "well") if name not in self.known]:
+        if missing := [f"{name}s" for name in ("plate", "well") if name not in self.known]:
             found.append(
-                f"Nothing is known of {' and '.join(missing)}s: cells of one may be in training and in a test."
+                f"Nothing is known of {' and '.join(missing)}: cells of one may be in training and in a test."
             )
         if seen.channels == 1:
             found.append("The images have one channel: the second, the nucleus, is zero in every cell.")
