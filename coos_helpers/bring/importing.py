@@ -46,13 +46,15 @@ class Imported:
         """List what is to be known of these cells, a sentence each."""
         seen, found = self.look, []
         if missing := [f"{name}s" for name in ("plate", "well") if name not in self.known]:
-            found.append(
-                f"Nothing is known of {' and '.join(missing)}: cells of one may be in training and in a test."
-            )
+            found.append(f"Nothing is known of {' and '.join(missing)}: cells of one may be in training and in a test.")
         if seen.channels == 1:
             found.append("The images have one channel: the second, the nucleus, is zero in every cell.")
         if 0 < seen.eight_bit < len(self.table):
             found.append(f"{seen.eight_bit:,} images have 8 bits a pixel and the others 16: their counts differ.")
+        if splits := self.table.columns.get("split"):
+            pairs = set(zip(self.table.columns["class"], map(split_name, splits), strict=True))
+            if untrained := sorted({name for name, _ in pairs} - {name for name, split in pairs if split == "train"}):
+                found.append(f"No cell is in the training set of: {', '.join(untrained)}.")
         if passed := self.table.passed_over:
             found.append(f"{len(passed):,} images do not match the pattern and are left out, such as {passed[0]}.")
         return found

@@ -106,7 +106,7 @@ def plan(cells, class_names, split=False, wells=None):
     cells["labels"] = np.array([number[name] for name in cells["class"].tolist()], np.int64)
     if "well" in cells:
         names, which = np.unique(cells["well"], return_inverse=True)
-        wells = wells or plate_format(names.tolist())
+        wells = plate_format(names.tolist(), wells)
         cells["well"] = np.array([well_name(name, wells) for name in names.tolist()])[which]
     if "split" not in cells:
         made = design(cells, wells) if split else describe(cells | {"split": np.full(len(cells["class"]), "train")})
@@ -114,7 +114,9 @@ def plan(cells, class_names, split=False, wells=None):
     texts, which = np.unique(cells["split"], return_inverse=True)
     names = [split_name(text) for text in texts.tolist()]
     if None in names:
-        raise ValueError(f"found the split {str(texts[names.index(None)])!r}; expected train, test1 ... test9. Rename it.")
+        raise ValueError(
+            f"found the split {str(texts[names.index(None)])!r}; expected train, test1 ... test9. Rename it."
+        )
     made = describe(cells | {"split": np.array(names)[which]}, wells)
     return cells | {"split": made.split}, made
 

@@ -210,3 +210,10 @@ def test_the_order_of_rows_is_that_of_the_cells(rows, tmp_path):
     np.testing.assert_array_equal(open_release(tmp_path / "out")["train"].images, IMAGES[::-1])
     there = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
     assert there == {"cells_training.hdf5", "croissant.json", "datasheet.md", "plates.png"}
+
+
+def test_a_given_split_that_does_not_train_a_class_is_kept_and_named(rows, tmp_path):
+    rows = [[*row, "test1" if row[1] == "ER" else "training"] for row in rows]
+    report = imported(table(tmp_path / "in", rows, [*HEADER, "split"]), tmp_path / "out", split=True)
+    assert report.warnings() == ["No cell is in the training set of: ER."]
+    assert {name: len(split) for name, split in open_release(tmp_path / "out").items()} == {"train": 4, "test1": 4}
