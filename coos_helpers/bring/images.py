@@ -1,6 +1,7 @@
 """Read one image file as its microscope counted it: TIFF, OME-TIFF or PNG, of one channel or several."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -94,7 +95,7 @@ def channel_index(path, names, wanted):
 
 def _read(path):
     """Read an image as it is: (C, H, W), names of channels, and the kind of its colours, empty where it has none."""
-    if is_folder(path, KINDS, "Name a file."):
+    if is_folder(path := Path(path), KINDS, "Name a file."):
         raise DataError(path, "a folder", KINDS, "Name a file.")
     try:
         with open(path, "rb") as file:
