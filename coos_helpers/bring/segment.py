@@ -70,7 +70,8 @@ def segment(image, options=None):
     """
     options = options or Options()
     small, large = options.limits()
-    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), options.smooth)
+    # In the root of counts, noise of photons is as wide in the light as in the dark: bright nuclei hide no dim ones.
+    smooth = np.sqrt(ndimage.gaussian_filter(np.asarray(image, np.float32), options.smooth))
     if smooth.min() == smooth.max():
         return np.zeros(image.shape, np.int32)
     threshold = threshold_otsu(smooth)
@@ -107,8 +108,8 @@ def blur(image, labels):
 
     An edge in focus climbs from the background to the nucleus within the optics' resolution, whatever the stain's, the
     lamp's or the camera's strength; out of focus it widens, as the cone of light does. Its width is the height of the
-    step divided by its slope. At 1 it is as wide as the nucleus's radius: no part of the nucleus is sharp any more, and
-    of its shape nothing is left. Being a ratio of lengths it needs no size of a pixel.
+    step divided by its slope. A Gaussian blob, which has no shape left, has an edge as wide as its radius (1.03 at half
+    its height), a nucleus in focus of 0.2 to 0.6. Being a ratio of lengths, this needs no size of a pixel.
 
     Parameters
     ----------

@@ -1,0 +1,112 @@
+"""From fields of view to a release: a crop of 64 x 64 pixels around each nucleus, as the paper made its cells."""
+
+import shutil
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_config
+from tqdm import tqdm
+
+from coos_helpers.bring import report, segment, sheet
+from coos_helpers.bring.cut import cut, see
+from coos_helpers.bring.fields import read_fields
+from coos_helpers.bring.write import write_release
+from coos_helpers.data.errors import DataError
+from coos_helpers.data.split_names import find_splits
+from coos_helpers.store.files import atomic
+from coos_helpers.store.keys import code_key, key, seal, unseal
+from coos_helpers.store.lock import alone
+
+WORK, RUN, DONE = ".crop", ".crop-run", "crop-report.txt"
+
+
+def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, centres=None, split=False, jobs=-1,
+         progress=True):  # fmt: skip
+    """Make a release of fields of view: find the nuclei, crop both channels around each, write what was found.
+
+    The release has the data sets `field`, `x` and `y` beside those of every release. `crop-report.txt` counts the cells
+    and names what is odd, `crop-report.csv` has a row for each field, `contact-sheet.png` shows the segmentation.
+    Counts stay as they are. Each field's crops are kept in a hidden folder until the release is written, so that a run
+    that was stopped goes on.
+
+    Parameters
+    ----------
+    fields, labels, centres : as `fields.read_fields` takes them.
+    out : the folder to write to, made if missing.
+    options : `segment.Options`, where neither labels nor centres are given.
+    protein, nucleus : which channels of an image that holds both: number, from 1, or name.
+    split : whether an out-of-sample design is made, as `write_release` does.
+    jobs : processes; -1 for all cores. They change no byte.
+    progress : whether a progress bar is drawn on stderr.
+
+    Returns
+    -------
+    The folder as a Path.
+
+    Raises
+    ------
+    DataError : a table or an image that cannot be used, by the table's row; or another release is in `out`.
+    ValueError : an option that cannot be meant.
+    """
+    out, options = Path(out), options or segment.Options()
+    options.limits()
+    table, found = read_fields(fields, labels, centres)
+    asked = {"options": options, "protein": protein, "nucleus": nucleus}
+    files = [file for field in found for file in (*field.files, field.labels) if file]
+    state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    known = [(field.name, field.known, None if field.centres is None else field.centres.tolist()) for field in found]
+    run = key(asked=asked, code=code_key("bring.crop"), split=split, state=state, known=known)
+    with alone(out, "crop"):
+        if _begun(out, run) and (out / DONE).exists():
+            return out
+        work = out / WORK
+        work.mkdir(exist_ok=True)
+        code = code_key("bring.cut")
+        tasks = (delayed(cut)(table, field, asked, code, work) for field in found)
+        with parallel_config("loky", n_jobs=jobs), tqdm(total=len(found), unit=" fields", disable=not progress) as bar:
+            bar.set_description("crop")
+            cropped = []
+            for one in Parallel(return_as="generator")(tasks):
+                cropped.append(one)
+                bar.update()
+        report.odd_ones(cropped)
+        _write(out, table, found, cropped, split, progress)
+        sheet.write(out / "contact-sheet.png", found, cropped, partial(see, **asked))
+        report.write(out, table, found, cropped)
+        shutil.rmtree(work)
+    return out
+
+
+def _write(out, table, found, cropped, split, progress):
+    """Write the release from the fields' crops."""
+    counts = [len(one.centres) for one in cropped]
+    if not sum(counts):
+        expected = "some nuclei, and 32 pixels around them"
+        raise DataError(table.path, f"no cell in {len(found)} fields", expected, "Look at the options: `coos crop -h`.")
+    cells = {name: np.repeat([field.known[name] for field in found], counts) for name in found[0].known}
+    cells["field"] = np.repeat([field.name for field in found], counts)
+    cells["x"], cells["y"] = np.concatenate([one.centres for one in cropped]).T
+    ends = np.cumsum(counts)
+    opened = lru_cache(2)(lambda at: np.load(cropped[at].path)["images"])
+
+    def read(indices):
+        at = np.searchsorted(ends, indices, "right")
+        return np.stack([opened(f)[i - ends[f] + counts[f]] for f, i in zip(at, indices, strict=True)])
+
+    class_names = tuple(sorted(set(cells["class"])))
+    write_release(out, cells, read, class_names, f"cropped from {table.path.name}", split=split, progress=progress)
+
+
+def _begun(out, run):
+    """Say whether this very run has begun in a folder; begin it where nothing is; refuse a folder with another's."""
+    try:
+        if unseal(out / RUN) == run:
+            return True
+    except (OSError, ValueError):  # none there, or damaged
+        pass
+    if find_splits(out)[0] or (out / DONE).exists():
+        raise DataError(out, "another release", "an empty folder", "Choose one, or remove what is there.")
+    with atomic(out / RUN) as file:
+        file.write(seal(run))
+    return False
