@@ -11,7 +11,7 @@ from tqdm import tqdm
 from coos_helpers.bring import report, segment, sheet
 from coos_helpers.bring.cut import cut, see
 from coos_helpers.bring.fields import read_fields
-from coos_helpers.bring.write import write_release
+from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split_names import find_splits
 from coos_helpers.store.files import atomic
@@ -52,6 +52,10 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     out, options = Path(out), options or segment.Options()
     options.limits()
     table, found = read_fields(fields, labels, centres)
+    if options != segment.Options() and (labels or centres or found[0].labels):
+        raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
+    class_names = tuple(sorted({field.known["class"] for field in found}))
+    plan(_columns(found), class_names)  # so that names of wells and splits are refused before any work
     asked = {"options": options, "protein": protein, "nucleus": nucleus}
     files = [file for field in found for file in (*field.files, field.labels) if file]
     state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
@@ -71,21 +75,26 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
                 cropped.append(one)
                 bar.update()
         report.odd_ones(cropped)
-        _write(out, table, found, cropped, split, progress)
+        _write(out, table, found, cropped, class_names, split, progress)
         sheet.write(out / "contact-sheet.png", found, cropped, partial(see, **asked))
         report.write(out, table, found, cropped)
         shutil.rmtree(work)
     return out
 
 
-def _write(out, table, found, cropped, split, progress):
+def _columns(fields):
+    """Gather what is known of fields: dict from column to (F,) str."""
+    return {name: np.array([field.known[name] for field in fields]) for name in fields[0].known}
+
+
+def _write(out, table, found, cropped, class_names, split, progress):
     """Write the release from the fields' crops."""
     counts = [len(one.centres) for one in cropped]
     if not sum(counts):
         expected = "some nuclei, and 32 pixels around them"
         raise DataError(table.path, f"no cell in {len(found)} fields", expected, "Look at the options: `coos crop -h`.")
-    cells = {name: np.repeat([field.known[name] for field in found], counts) for name in found[0].known}
-    cells["field"] = np.repeat([field.name for field in found], counts)
+    columns = _columns(found) | {"field": np.array([field.name for field in found])}
+    cells = {name: np.repeat(values, counts) for name, values in columns.items()}
     cells["x"], cells["y"] = np.concatenate([one.centres for one in cropped]).T
     ends = np.cumsum(counts)
     opened = lru_cache(2)(lambda at: np.load(cropped[at].path)["images"])
@@ -94,8 +103,9 @@ def _write(out, table, found, cropped, split, progress):
         at = np.searchsorted(ends, indices, "right")
         return np.stack([opened(f)[i - ends[f] + counts[f]] for f, i in zip(at, indices, strict=True)])
 
-    class_names = tuple(sorted(set(cells["class"])))
-    write_release(out, cells, read, class_names, f"cropped from {table.path.name}", split=split, progress=progress)
+    source = f"cells cropped from {len(found)} fields of view, {table.path.name}"
+    about = {"crops": key(files=[one.path.name for one in cropped])}
+    write_release(out, cells, read, class_names, source, split, about, progress)
 
 
 def _begun(out, run):

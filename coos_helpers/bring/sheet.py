@@ -10,9 +10,10 @@ from skimage.segmentation import find_boundaries
 
 from coos_helpers.store.files import atomic
 
-FIELDS = 6  # shown at most; those with warnings first
-CLASSES, CROPS = 12, 8  # classes shown at most, and crops of each
-KEPT, LEFT = "#E69F00", "#56B4E9"
+FIELDS = 4  # shown at most; those with warnings first
+WINDOW = 720  # pixels of a field that are shown: its middle
+CLASSES, CROPS = 20, 14  # classes shown at most, and crops of each
+KEPT, LEFT, OUTLINE = "#F0E442", "#56B4E9", (0.84, 0.37, 0.0)
 
 
 def write(path, fields, cropped, see):
@@ -24,23 +25,22 @@ def write(path, fields, cropped, see):
     fields, cropped : a `Field` and a `Cropped` of each field.
     see : function from a field to its counts (2, H, W), the nuclei's centres (n, 2), and labels (H, W) or None.
     """
-    shown = _choose(fields, cropped)
-    of_class = _crops(fields, cropped)
-    columns = min(len(shown), 3)
+    shown, of_class = _choose(fields, cropped), _crops(fields, cropped)
+    columns = min(len(shown), 2)
     rows = math.ceil(len(shown) / columns)
-    figure = Figure((5 * columns, 5.3 * rows + 1.7 * len(of_class)), facecolor="white", layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(5.3 * rows, 1.7 * len(of_class)))
-    for ax, index in zip(above.subplots(rows, columns, squeeze=False).flat, [*shown, *[None] * FIELDS], strict=False):
+    heights = (7.4 * rows, 2.3 * len(of_class))
+    figure = Figure((14, sum(heights)), facecolor="white", layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=heights)
+    axes = above.subplots(rows, columns, squeeze=False).flat
+    for ax, index in zip(axes, shown, strict=False):
+        _draw_field(ax, fields[index], cropped[index], *see(fields[index]))
+    for ax, (name, crops) in zip(below.subplots(len(of_class), 1, squeeze=False).flat, of_class.items(), strict=True):
+        ax.imshow(_strip(crops), cmap="gray", vmin=0, vmax=1)
+        ax.set_title(f"{name}: protein above, nucleus below", fontsize=9, loc="left", parse_math=False)
+    for ax in (*axes, *below.axes, *above.axes):
         ax.set_axis_off()
-        if index is not None:
-            _draw_field(ax, fields[index], cropped[index], *see(fields[index]))
-    above.suptitle("Nucleus channel: outlines, centres of crops (orange), nuclei left out (blue)", fontsize=9)
-    for (name, crops), one in zip(of_class.items(), np.atleast_1d(below.subfigures(len(of_class), 1)), strict=True):
-        one.suptitle(f"{name}: protein above, nucleus below", fontsize=9, parse_math=False)
-        for ax, image in zip(one.subplots(2, CROPS).T.ravel(), crops.reshape(-1, 64, 64), strict=False):
-            ax.imshow(_stretched(image), cmap="gray", vmin=0, vmax=1)
-        for ax in one.axes:
-            ax.set_axis_off()
+    said = "Nucleus channel, in roots: outlines, centres of crops (yellow), nuclei too near the edge (blue)"
+    above.suptitle(said, fontsize=9)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=130, metadata={"Software": None})
     with atomic(path) as file:
@@ -71,20 +71,37 @@ def _crops(fields, cropped):
 
 
 def _draw_field(ax, field, one, counts, centres, labels):
-    """Draw a field's nuclei; a large field is drawn at half its size or less."""
-    step = math.ceil(max(one.shape) / 1200)
-    image = _stretched(counts[1, ::step, ::step])
+    """Draw the middle of a field, its nuclei, and what is odd about it."""
+    image = _stretched(counts[1])
     colours = np.repeat(image[..., None], 3, axis=2)
     if labels is not None:
-        colours[find_boundaries(labels[::step, ::step], mode="outer")] = (0.84, 0.37, 0.0)
-    height, width = one.shape
-    ax.imshow(colours, extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="antialiased")
+        colours[find_boundaries(labels, mode="outer")] = OUTLINE
     kept = {tuple(point) for point in one.centres}
-    colour = [KEPT if tuple(point) in kept else LEFT for point in centres]
     if len(centres):
-        ax.scatter(*centres.T, s=4, c=colour, linewidths=0)
+        colour = [KEPT if tuple(point) in kept else LEFT for point in centres]
+        ax.scatter(*centres.T, s=6, c=colour, linewidths=0)
+    height, width = one.shape
+    ax.imshow(colours)
+    ax.set_xlim(*_middle(width))
+    ax.set_ylim(*_middle(height)[::-1])
     title = f"{field.name} ({field.known['class']}): {len(one.centres)} cells, {one.left_out} left out"
+    title += f"; the middle {WINDOW} pixels" if max(one.shape) > WINDOW else ""
     ax.set_title("\n".join([title, *one.warnings]), fontsize=8, parse_math=False)
+
+
+def _middle(length):
+    """Give the ends of the part of an axis that is shown."""
+    half = min(length, WINDOW) / 2
+    return length / 2 - half - 0.5, length / 2 + half - 0.5
+
+
+def _strip(crops):
+    """Lay crops (n, 2, 64, 64) side by side on white, each stretched by itself: the protein above the nucleus."""
+    strip = np.ones((2 * 66, CROPS * 66), np.float32)
+    for i, crop in enumerate(crops):
+        for channel, image in enumerate(crop):
+            strip[66 * channel : 66 * channel + 64, 66 * i : 66 * i + 64] = _stretched(image)
+    return strip
 
 
 def _stretched(image):
