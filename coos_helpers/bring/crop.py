@@ -54,6 +54,7 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     table, found = read_fields(fields, labels, centres)
     if options != segment.Options() and (labels or centres or found[0].labels):
         raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
+    _check_channels(table, len(found[0].files), protein, nucleus)
     class_names = tuple(sorted({field.known["class"] for field in found}))
     plan(_columns(found), class_names)  # so that names of wells and splits are refused before any work
     asked = {"options": options, "protein": protein, "nucleus": nucleus}
@@ -80,6 +81,15 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         report.write(out, table, found, cropped)
         shutil.rmtree(work)
     return out
+
+
+def _check_channels(table, files, protein, nucleus):
+    """Refuse to guess which channel is which, and to be told where files say it."""
+    told = [f"--{name} {value}" for name, value in (("protein", protein), ("nucleus", nucleus)) if value]
+    if len(told) != (2 if files == 1 else 0):
+        found = f"{' and '.join(told) or 'neither --protein nor --nucleus'} beside {files} file(s) a field"
+        expected = "both options for images that hold both channels, and neither for a file of each"
+        raise DataError(table.path, found, expected, "Give a channel's number, from 1, or its name.")
 
 
 def _columns(fields):
@@ -116,7 +126,12 @@ def _begun(out, run):
     except (OSError, ValueError):  # none there, or damaged
         pass
     if find_splits(out)[0] or (out / DONE).exists():
-        raise DataError(out, "another release", "an empty folder", "Choose one, or remove what is there.")
+        raise DataError(
+            out,
+            "another release, or one made with other options",
+            "an empty folder",
+            "Choose one, or remove what is there.",
+        )
     with atomic(out / RUN) as file:
         file.write(seal(run))
     return False

@@ -84,9 +84,6 @@ def read_fields(path, labels=None, centres=None):
 def read_counts(field, protein=None, nucleus=None):
     """Read both channels of a field, (2, H, W) uint8 or uint16; protein, nucleus: which of one image, as texts."""
     if len(field.files) == 1:
-        if not protein or not nucleus:
-            remedy = "Give --protein and --nucleus: a number, from 1, or a name."
-            raise DataError(field.files[0], "one image for both channels", "to be told which is which", remedy)
         counts, names = read_image(field.files[0])
         return counts[[channel_index(field.files[0], names, wanted) for wanted in (protein, nucleus)]]
     channels = []
