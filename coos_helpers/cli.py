@@ -1,4 +1,4 @@
-"""The command `coos`: fetch, check, unpack, simulate and crop a release, and pack results, from the terminal."""
+"""The command `coos`: fetch, check, unpack, simulate, crop and import a release, and pack results."""
 
 import sys
 
@@ -33,7 +33,7 @@ class _Plain(click.Group):
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="coos-helpers", prog_name="coos")
 def main():
-    """Images of cells from the COOS-7 data set: fetch, check, unpack and simulate them; crop your own; pack results."""
+    """Images of cells from the COOS-7 data set: fetch, check, unpack, simulate; crop and import yours; pack results."""
 
 
 @main.command()
@@ -99,7 +99,8 @@ def simulate(out, scale, seed):
 @click.option("--pixel-size", type=float, help="um a pixel: the two diameters are in um, then.")
 @click.option("--labels", help="Masks of nuclei: what follows an image's name, _cp_masks.png, or masks/{}.tif.")
 @click.option("--centres", type=click.Path(), help="Table of nuclei: field, x, y (pixels, from 0).")
-@click.option("--split", is_flag=True, help="Make an out-of-sample design, the paper's way.")
+@click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
+@click.option("--wells", type=int, help="Wells of a plate: 96, 384 or 1536. Without it, their names tell.")
 def crop(fields, out, smooth, threshold, smallest, largest, pixel_size, **where):
     """Make a release in OUT of fields of view: a crop of 64 x 64 pixels around each nucleus.
 
@@ -113,6 +114,32 @@ def crop(fields, out, smooth, threshold, smallest, largest, pixel_size, **where)
     out = crop(fields, out, Options(smooth, threshold, smallest, largest, pixel_size), **where)
     click.echo((out / DONE).read_text(encoding="utf-8"), nl=False)
     click.echo(f"\nThe release is in {out}. Look at {out / 'contact-sheet.png'}.")
+
+
+@main.command("import")
+@click.argument("table", type=click.Path())
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--pattern", help="Regular expression of file names; its named groups are the columns of the table.")
+@click.option("--protein", help="Channel of the protein, by number from 1 or by name.")
+@click.option("--nucleus", help="Channel of the nucleus, by number from 1 or by name.")
+@click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
+@click.option("--wells", type=int, help="Wells of a plate: 96, 384 or 1536. Without it, their names tell.")
+def import_(table, out, pattern, protein, nucleus, split, wells):
+    """Write a release to OUT from crops of single cells, a row of TABLE (CSV, TSV) for each.
+
+    Columns: class, and image, or protein and nucleus (paths, relative to TABLE). Where they are known: plate, well,
+    split, date (2024-03-31), microscope. In place of TABLE, a folder: with --pattern, or with a folder for each class.
+    Run it again to go on with what was stopped.
+    """
+    from coos_helpers.bring.importing import import_cells
+
+    def tell(report):
+        click.echo(report.text())
+        for warning in report.warnings():
+            click.echo(f"Warning: {warning}", err=True)
+
+    import_cells(table, out, pattern, protein, nucleus, split, wells, told=tell)
+    click.echo(f"The release is in {out}.")
 
 
 @main.command()

@@ -21,8 +21,8 @@ from coos_helpers.store.lock import alone
 WORK, RUN, DONE = ".crop", ".crop-run", "crop-report.txt"
 
 
-def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, centres=None, split=False, jobs=-1,
-         progress=True):  # fmt: skip
+def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, centres=None, split=False, wells=None,
+         jobs=-1, progress=True):  # fmt: skip
     """Make a release of fields of view: find the nuclei, crop both channels around each, write what was found.
 
     The release has the data sets `field`, `x` and `y` beside those of every release. `crop-report.txt` counts the cells
@@ -36,7 +36,7 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     out : the folder to write to, made if missing.
     options : `segment.Options`, where neither labels nor centres are given.
     protein, nucleus : which channels of an image that holds both: number, from 1, or name.
-    split : whether an out-of-sample design is made, as `write_release` does.
+    split, wells : as for `write_release`.
     jobs : processes; -1 for all cores. They change no byte.
     progress : whether a progress bar is drawn on stderr.
 
@@ -56,12 +56,12 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
     _check_channels(table, len(found[0].files), protein, nucleus)
     class_names = tuple(sorted({field.known["class"] for field in found}))
-    plan(_columns(found), class_names)  # so that names of wells and splits are refused before any work
+    plan(_columns(found), class_names, wells=wells)  # so that names of wells are refused before any work
     asked = {"options": options, "protein": protein, "nucleus": nucleus}
     files = [file for field in found for file in (*field.files, field.labels) if file]
     state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     known = [(field.name, field.known, None if field.centres is None else field.centres.tolist()) for field in found]
-    run = key(asked=asked, code=code_key("bring.crop"), split=split, state=state, known=known)
+    run = key(asked=asked, code=code_key("bring.crop"), split=[split, wells], state=state, known=known)
     with alone(out, "crop"):
         if _begun(out, run) and (out / DONE).exists():
             return out
@@ -76,7 +76,10 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
                 cropped.append(one)
                 bar.update()
         report.odd_ones(cropped)
-        _write(out, table, found, cropped, class_names, split, progress)
+        cells, read = _cells(table, found, cropped)
+        source = f"cells cropped from {len(found)} fields of view, {table.path.resolve().name}"
+        about = {"crops": key(files=[one.path.name for one in cropped])}
+        write_release(out, cells, read, class_names, source, split, about, progress, wells)
         sheet.write(out / "contact-sheet.png", found, cropped, partial(see, **asked))
         report.write(out, table, found, cropped)
         shutil.rmtree(work)
@@ -97,8 +100,8 @@ def _columns(fields):
     return {name: np.array([field.known[name] for field in fields]) for name in fields[0].known}
 
 
-def _write(out, table, found, cropped, class_names, split, progress):
-    """Write the release from the fields' crops."""
+def _cells(table, found, cropped):
+    """Gather what is known of the fields' cells, dict of (N,) arrays, and how their images are read."""
     counts = [len(one.centres) for one in cropped]
     if not sum(counts):
         expected = "some nuclei, and 32 pixels around them"
@@ -113,9 +116,7 @@ def _write(out, table, found, cropped, class_names, split, progress):
         at = np.searchsorted(ends, indices, "right")
         return np.stack([opened(f)[i - ends[f] + counts[f]] for f, i in zip(at, indices, strict=True)])
 
-    source = f"cells cropped from {len(found)} fields of view, {table.path.name}"
-    about = {"crops": key(files=[one.path.name for one in cropped])}
-    write_release(out, cells, read, class_names, source, split, about, progress)
+    return cells, read
 
 
 def _begun(out, run):

@@ -1,0 +1,118 @@
+"""What the splits of a release are made of: classes, plates and wells, and what goes along with class."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Count(NamedTuple):
+    """Count what a split has of a class; `plates` and `wells` are 0 where none are known."""
+
+    split: str
+    class_name: str
+    plates: int
+    wells: int
+    cells: int
+
+
+class Lack(NamedTuple):
+    """Say why a rule was left out: for a split, and of one class; for all classes where `class_name` is empty."""
+
+    split: str
+    class_name: str
+    why: str
+
+
+class Confounded(NamedTuple):
+    """Say that a class or what it was made with goes along with few others: `what` `name` has just these `others`."""
+
+    what: str
+    name: str
+    of: str
+    others: tuple
+
+
+@dataclass(frozen=True)
+class Design:
+    """Hold an out-of-sample design.
+
+    Attributes
+    ----------
+    split : (N,) str, each cell's split: `train`, `test1` ... `test4`.
+    counts : list of `Count`, a row for each split and class.
+    lacks : list of `Lack`: which rules were left out, and why.
+    confounded : list of `Confounded`.
+    wells : how many a plate has, 96, 384 or 1536; None where it is not known.
+    """
+
+    split: np.ndarray = field(repr=False)
+    counts: list
+    lacks: list
+    confounded: list
+    wells: int | None
+
+    def text(self):
+        """Describe the design in lines for a terminal."""
+        width = max(5, *(len(count.class_name) for count in self.counts))
+        lines = [f"split  {'class':{width}} {'plates':>7} {'wells':>7} {'cells':>9}"]
+        for count in self.counts:
+            numbers = [f"{n:,}" if n else "-" for n in count[2:]]
+            lines.append(f"{count.split:6} {count.class_name:{width}} {numbers[0]:>7} {numbers[1]:>7} {numbers[2]:>9}")
+        for lack in self.lacks:
+            lines.append(f"{lack.split} is left out{f' for {lack.class_name}' if lack.class_name else ''}: {lack.why}.")
+        for found in self.confounded:
+            lines.append(f"Confounded: the {found.what} {found.name} has just the {found.of} {listed(found.others)}.")
+        return "\n".join(lines)
+
+
+def describe(cells, wells=None, lacks=()):
+    """Count what a design has, and find what is confounded: for a split that is given as for one that is made.
+
+    Parameters
+    ----------
+    cells : as for `design`, with a `split`. wells, lacks : as in `Design`.
+
+    Returns
+    -------
+    Design
+    """
+    known = {name: np.asarray(values, str) for name, values in cells.items()}
+    rows = [(known["split"], known["class"])] + [known[key] for key in ("plate", "well") if key in known]
+    together = Counter(zip(*rows[0], *rows[1:], strict=True))
+    counts = []
+    for split, class_name in sorted({key[:2] for key in together}, key=lambda key: (_order(key[0]), key[1])):
+        here = {key[2:]: n for key, n in together.items() if key[:2] == (split, class_name)}
+        plates = len({key[0] for key in here}) if "plate" in known else 0
+        counts.append(Count(split, class_name, plates, len(here) if "well" in known else 0, sum(here.values())))
+    return Design(known["split"], counts, list(lacks), _confounded(known), wells)
+
+
+def _confounded(known):
+    """Find what goes along with class: few plates, a microscope, a day or a plate that has not all classes."""
+    found, n_classes = [], len(set(known["class"]))
+    for what in ("microscope", "date", "plate"):
+        if what not in known:
+            continue
+        have, of = defaultdict(set), defaultdict(set)
+        for name, class_name in set(zip(known[what].tolist(), known["class"].tolist(), strict=True)):
+            have[name].add(class_name)
+            of[class_name].add(name)
+        few = n_classes - 1 if what == "microscope" else 1
+        if n_classes > 1:
+            found += [Confounded(what, name, "class", tuple(sorted(have[name]))) for name in sorted(have)
+                      if len(have[name]) <= few]  # fmt: skip
+        if len(have) > 1:
+            found += [Confounded("class", name, what, tuple(of[name])) for name in sorted(of) if len(of[name]) == 1]
+    return found
+
+
+def _order(split):
+    return split != "train", split
+
+
+def listed(names, most=6):
+    """List names, and count those that would be too many to read."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
