@@ -5,7 +5,6 @@
 (`delimited`, `names`), which reads what is known of the cells, on `images`, and on `write`, which lays the release out.
 """
 
-from coos_helpers.bring.crop import crop
 from coos_helpers.bring.importing import import_cells
 from coos_helpers.bring.table import Table, read_table
 from coos_helpers.bring.write import write_release

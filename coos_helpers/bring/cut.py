@@ -16,7 +16,7 @@ from coos_helpers.store.keys import key
 
 EDGE = CELL[1]
 SATURATED = 0.01  # share of a field's pixels at its largest value
-BLURRED = 0.8  # see `segment.blur`
+BLURRED = 0.7  # see `segment.blur`
 
 
 class Cropped(NamedTuple):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ def read_fields(path, labels=None, centres=None):
     kinds = ("protein", "nucleus") if pair else ("image",)
     files = list(zip(*(table.files(kind) for kind in kinds), strict=True))
     table.distinct(kinds[-1], [os.path.normpath(images[-1]) for images in files])
-    names = [Path(name.replace("\\", "/")).with_suffix("").as_posix() for name in columns[kinds[-1]]]
+    names = [re.sub(r"(\.ome)?\.[^./]*$", "", name.replace("\\", "/"), flags=re.I) for name in columns[kinds[-1]]]
     table.distinct("field", names := columns.get("field", names))
     _check(table)
     masks = table.files("labels") if "labels" in columns else [None] * len(table)

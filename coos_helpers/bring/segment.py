@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 from skimage.feature import peak_local_max
-from skimage.filters import threshold_local, threshold_otsu
+from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
 #: By how many deviations of the background's noise a threshold lies above it, at the least. Noise alone, which Otsu's
@@ -20,7 +20,8 @@ class Options(NamedTuple):
     Parameters
     ----------
     smooth : standard deviation of the Gaussian that takes the noise away, in pixels.
-    threshold : `otsu`, one for the whole field; or `local`, for an uneven background: the mean around each pixel.
+    threshold : `otsu`, one for the whole field; or `local`, for an uneven background: the mean around each pixel, in a
+        square twice as wide as the largest nucleus, is taken off before.
     smallest, largest : diameters of nuclei, of a circle of the same area; in pixels, or in um where `pixel_size` is
         known. Without them, 8 and 60 pixels.
     pixel_size : um a pixel, or None.
@@ -72,15 +73,14 @@ def segment(image, options=None):
     small, large = options.limits()
     # In the root of counts, noise of photons is as wide in the light as in the dark: bright nuclei hide no dim ones.
     smooth = np.sqrt(ndimage.gaussian_filter(np.asarray(image, np.float32), options.smooth))
+    if options.threshold == "local":
+        smooth -= ndimage.uniform_filter(smooth, 2 * math.ceil(large) + 1)
     if smooth.min() == smooth.max():
         return np.zeros(image.shape, np.int32)
     threshold = threshold_otsu(smooth)
     background, noise = _background(smooth[::2, ::2], threshold)
     if threshold - background < CONTRAST * noise:
         return np.zeros(image.shape, np.int32)
-    if options.threshold == "local":  # above a floor, as there is always something above its own surroundings
-        floor = (background + threshold) / 2
-        threshold = np.maximum(threshold_local(smooth, 2 * math.ceil(large) + 1), floor)
     mask = _filled(smooth > threshold, math.pi / 4 * small**2)
     # A long nucleus has several deepest points, a little apart: smoothing joins those nearer than a nucleus is wide.
     depth = ndimage.gaussian_filter(_depth(mask), small / 4)
@@ -108,8 +108,9 @@ def blur(image, labels):
 
     An edge in focus climbs from the background to the nucleus within the optics' resolution, whatever the stain's, the
     lamp's or the camera's strength; out of focus it widens, as the cone of light does. Its width is the height of the
-    step divided by its slope. A Gaussian blob, which has no shape left, has an edge as wide as its radius (1.03 at half
-    its height), a nucleus in focus of 0.2 to 0.6. Being a ratio of lengths, this needs no size of a pixel.
+    step divided by its slope. A Gaussian blob, which has no shape left, has an edge about as wide as its radius (1.03
+    where that is taken at half its height, 0.8 at a quarter), a nucleus in focus of 0.3 to 0.5 of it. Being a ratio of
+    lengths, this needs no size of a pixel.
 
     Parameters
     ----------
