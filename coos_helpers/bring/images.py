@@ -130,6 +130,8 @@ def _read_tiff(path):
     """Read a TIFF file of whatever kind: its one image, with channels first."""
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series
+        if not series:
+            raise ValueError("no image in it")
         same = len({(one.axes, one.shape, one.dtype) for one in series}) == 1  # as pages that were written one by one
         if not same or (len(series) > 1 and series[0].axes != "YX"):
             remedy = "Save each image to a file of its own."
