@@ -75,6 +75,7 @@ def start(data="simulated", profile="quick", seed=0, search=""):
 
 def caption(run, release):
     """Say in a few words which data and profile made a figure or table."""
-    cells = "simulated cells, not COOS-7" if run.data == "simulated" else release["train"].source
+    ours = f"simulated cells, not COOS-7 (version {simulate.VERSION})"
+    cells = ours if run.data == "simulated" else release["train"].source
     cells = cells if len(cells) <= 200 else f"{cells[:200]} …"  # more would widen every figure
     return f"Data: {cells}. Profile: {run.profile}."

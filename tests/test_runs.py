@@ -56,7 +56,7 @@ def test_simulated_cells_are_made_at_the_profiles_scale_and_named_as_such(monkey
         run, release = runs.start(profile=profile, seed=5)
         assert calls[-1] == {"scale": scale, "seed": 5} and run.name == f"simulated-{profile}"
         assert release["train"].path.is_relative_to(build_folder)
-        assert runs.caption(run, release) == f"Data: simulated cells, not COOS-7. Profile: {profile}."
+        assert runs.caption(run, release) == f"Data: simulated cells, not COOS-7 (version 1). Profile: {profile}."
 
 
 def test_a_home_folder_may_be_abbreviated(tmp_path, monkeypatch):

@@ -38,6 +38,8 @@ def read_delimited(path):
             fields = [field.strip() for field in fields]
             if record == 1:
                 header = [field.lower() for field in fields]
+                if not any(header):
+                    raise DataError(path, "no names of columns in row 1", "a header", "Remove what is above it.")
             elif any(fields):  # a spreadsheet leaves empty rows behind
                 _check_length(path, record, fields, header, separator)
                 lines.append(record)
@@ -61,11 +63,16 @@ def _decoded(path):
     raw = path.read_bytes()
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise DataError(path, "a workbook of a spreadsheet program", "a table (CSV or TSV)", SAVE)
+    marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        return raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+        text = raw.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        found = f"the byte 0x{raw[error.start]:02x}, which is no UTF-8, in row {raw[: error.start].count(10) + 1}"
-        raise DataError(path, found, "text in UTF-8", SAVE) from error
+        name = "UTF-16" if marked else "UTF-8"
+        found = f"the byte 0x{raw[error.start]:02x}, which is no {name}, in row {raw[: error.start].count(10) + 1}"
+        raise DataError(path, found, f"text in {name}", SAVE) from error
+    if not text.strip():
+        raise DataError(path, "an empty file", "a table (CSV or TSV)", "Name the table, or make it again.")
+    return text
 
 
 def _separator(path, text):

@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
+from coos_helpers.bring.plates import draw_plates
 from coos_helpers.data.composition import describe
+from coos_helpers.data.datasheet import write_documents
 from coos_helpers.data.design import design
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.places import plate_format, well_name
@@ -21,6 +23,7 @@ from coos_helpers.store.lock import alone
 
 BATCH = 512  # cells read in one piece: 8 MiB of pixels
 
+MOTIVATION = "To measure how a classifier of these cells does on cells that are unlike those of its training set."
 EMPTY = "Choose an empty folder, or remove what is there if it is no longer needed."
 
 
@@ -53,6 +56,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     DataError : the folder holds another release. ValueError : the cells cannot be used, or `data.design` refuses.
     """
     out, about = Path(out), dict(about or {}) | {"class_names": list(class_names), "source": source}
+    given = cells.get("split")
     cells, made = plan(cells, class_names, split, wells)
     if progress:
         print(made.text(), flush=True)
@@ -65,6 +69,8 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
         missing = [name for name, path in paths.items() if not _finished(path, mark)]
         _check_folder(out, set(paths.values()) - {paths[name] for name in missing})
         _check_room(out, sum(len(rows[name]) for name in missing))
+        if "well" in cells:
+            draw_plates(out / "plates.png", cells, made, list(class_names))
         with tqdm(
             total=sum(len(rows[name]) for name in missing), unit=" cells", disable=not (progress and missing)
         ) as bar:
@@ -72,6 +78,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
                 bar.set_description(name)
                 held = {key: values[rows[name]] for key, values in cells.items() if key not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
+        write_documents(out, MOTIVATION, made if split and given is None else None)
     return out
 
 
@@ -107,7 +114,7 @@ def plan(cells, class_names, split=False, wells=None):
     texts, which = np.unique(cells["split"], return_inverse=True)
     names = [split_name(text) for text in texts.tolist()]
     if None in names:
-        raise ValueError(f"found the split {texts[names.index(None)]!r}; expected train, test1 ... test9. Rename it.")
+        raise ValueError(f"found the split {str(texts[names.index(None)])!r}; expected train, test1 ... test9. Rename it.")
     made = describe(cells | {"split": np.array(names)[which]}, wells)
     return cells | {"split": made.split}, made
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+MOST = 6  # alike that are named, before they are only counted
+
 
 class Count(NamedTuple):
     """Count what a split has of a class; `plates` and `wells` are 0 where none are known."""
@@ -24,14 +26,21 @@ class Lack(NamedTuple):
     class_name: str
     why: str
 
+    def text(self):
+        return f"no {self.split}{' of the class ' * bool(self.class_name)}{self.class_name}: {self.why}"
+
 
 class Confounded(NamedTuple):
-    """Say that a class or what it was made with goes along with few others: `what` `name` has just these `others`."""
+    """Say what goes along with class: `what` (class, microscope, date or plate) called `name` has few `others`."""
 
     what: str
     name: str
     of: str
     others: tuple
+
+    def text(self):
+        only = f"one {self.of} only," if self.what == "class" else f"no other {self.of} than"
+        return f"the {self.what} {self.name} has {only} {listed(self.others)}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Design:
     counts : list of `Count`, a row for each split and class.
     lacks : list of `Lack`: which rules were left out, and why.
     confounded : list of `Confounded`.
+    shared : dict from `test3` and `test4` to plates that the training set has, too, with cells of other classes.
     wells : how many a plate has, 96, 384 or 1536; None where it is not known.
     """
 
@@ -51,6 +61,7 @@ class Design:
     counts: list
     lacks: list
     confounded: list
+    shared: dict
     wells: int | None
 
     def text(self):
@@ -60,11 +71,16 @@ class Design:
         for count in self.counts:
             numbers = [f"{n:,}" if n else "-" for n in count[2:]]
             lines.append(f"{count.split:6} {count.class_name:{width}} {numbers[0]:>7} {numbers[1]:>7} {numbers[2]:>9}")
-        for lack in self.lacks:
-            lines.append(f"{lack.split} is left out{f' for {lack.class_name}' if lack.class_name else ''}: {lack.why}.")
-        for found in self.confounded:
-            lines.append(f"Confounded: the {found.what} {found.name} has just the {found.of} {listed(found.others)}.")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"Note: {note}." for note in self.notes())])
+
+    def notes(self):
+        """List in words what is to be known of the design; of what is many times the same, the first."""
+        found = [lack.text() for lack in self.lacks]
+        found += [f"{split} shares with train the plates {listed(plates)}" for split, plates in self.shared.items()]
+        for kind in dict.fromkeys((one.what, one.of) for one in self.confounded):
+            alike = [one.text() for one in self.confounded if (one.what, one.of) == kind]
+            found += alike[:MOST] + [f"{len(alike) - MOST} more of the kind {kind[0]}"] * (len(alike) > MOST)
+        return found
 
 
 def describe(cells, wells=None, lacks=()):
@@ -86,7 +102,10 @@ def describe(cells, wells=None, lacks=()):
         here = {key[2:]: n for key, n in together.items() if key[:2] == (split, class_name)}
         plates = len({key[0] for key in here}) if "plate" in known else 0
         counts.append(Count(split, class_name, plates, len(here) if "well" in known else 0, sum(here.values())))
-    return Design(known["split"], counts, list(lacks), _confounded(known), wells)
+    plates = {name: set(known["plate"][known["split"] == name]) for name in set(known["split"]) if "plate" in known}
+    shared = {name: tuple(sorted(both)) for name in ("test3", "test4")
+              if (both := plates.get(name, set()) & plates.get("train", set()))}  # fmt: skip
+    return Design(known["split"], counts, list(lacks), _confounded(known), shared, wells)
 
 
 def _confounded(known):
@@ -112,7 +131,7 @@ def _order(split):
     return split != "train", split
 
 
-def listed(names, most=6):
+def listed(names, most=MOST):
     """List names, and count those that would be too many to read."""
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -8,5 +8,5 @@ picture again, `release` writes the files. `grid`, `streams` and `kernels` hold 
 
 from coos_helpers.simulate.counterfactual import microscope, reimage, specimens
 from coos_helpers.simulate.factors import FACTORS
-from coos_helpers.simulate.release import simulate
+from coos_helpers.simulate.release import VERSION, simulate
 from coos_helpers.simulate.sample import Drawn, draw

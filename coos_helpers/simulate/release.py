@@ -19,6 +19,9 @@ from coos_helpers.simulate.sample import PLACE, draw_batch, in_order
 from coos_helpers.store.files import atomic
 from coos_helpers.store.lock import alone
 
+#: Of the simulated release: raised whenever its cells change.
+VERSION = 1
+
 BATCH = 64  # cells that one task draws: 1 MiB of pictures
 USUAL = {"shift": "{}", "days": 1.0, "label_noise": 0.0, "contamination": 0.0}  # what a file's source leaves out
 
@@ -27,9 +30,9 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True, days=1.0, label_
     """Write a simulated release into a folder: COOSsim_training.hdf5, COOSsim_test1.hdf5 and so on.
 
     Each file has `data` (N, 2, 64, 64) uint16 (channel 0 protein, channel 1 nucleus), `labels` (N,) int64, `plate` and
-    `well` (N,) byte strings, and the attributes `class_names` and `source`. The group `truth` keeps each cell's factor
-    values, one (N,) float32 data set per factor with its unit and meaning. A split that is already there, finished and
-    of the same scale, seed, conditions and simulator is left alone, so a run that was stopped goes on.
+    `well` (N,) byte strings, and the attributes `class_names`, `source` and `version`. The group `truth` keeps each
+    cell's factor values, one (N,) float32 data set per factor with its unit and meaning. A split that is already there,
+    finished and of the same scale, seed, conditions and simulator is left alone, so a run that was stopped goes on.
 
     Parameters
     ----------
@@ -52,7 +55,7 @@ def simulate(out, scale=1.0, seed=0, shift=None, progress=True, days=1.0, label_
     under = conditions(shift, days, label_noise, contamination)
     named = {f.name: float(size) for f, size in zip(FACTORS, under.sizes, strict=True) if size != 1}
     asked = dict(zip(USUAL, (json.dumps(named), *under[1:]), strict=True))
-    mark = {"scale": scale, "seed": seed, "simulator": source_digest(), **asked}
+    mark = {"version": VERSION, "scale": scale, "seed": seed, "simulator": source_digest(), **asked}
     if not _missing(out, mark):  # then it may be read-only
         return out
     with alone(_folder(out)) as waited:
@@ -105,7 +108,7 @@ def _create(file, wells, mark):
     told = {name: mark[name] for name, usual in USUAL.items() if mark.get(name, usual) != usual}
     file.attrs["class_names"] = list(CLASS_NAMES)
     file.attrs["source"] = (
-        f"simulated cells (coos_helpers.simulate, scale={mark['scale']}, seed={mark['seed']})"
+        f"simulated cells (coos_helpers.simulate, version={VERSION}, scale={mark['scale']}, seed={mark['seed']})"
         + (f" with {', '.join(f'{name}={value}' for name, value in told.items())}" if told else "")
         + "; not COOS-7"
     )

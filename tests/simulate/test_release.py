@@ -1,7 +1,9 @@
 """What must hold of the simulated release: COOS-7's format, the same cells however they were made, none half done."""
 
+import ast
 import errno
 import time
+from hashlib import blake2b
 
 import h5py
 import numpy as np
@@ -14,6 +16,10 @@ from coos_helpers.simulate import FACTORS, draw, release, sample, simulate
 from coos_helpers.simulate.conditions import conditions
 from coos_helpers.simulate.factors import INDEX
 from coos_helpers.simulate.layout import COUNTS, SPLITS, layout, minimum_scale
+from coos_helpers.store import code
+
+#: The simulator's code, condensed, of each version of its cells.
+CODE = {1: "998eab48be4931d1"}
 
 SCALE, SEED = 0.005, 3
 
@@ -44,7 +50,7 @@ def test_the_files_have_the_releases_format(splits):
         assert read["plate"].dtype.kind == read["well"].dtype.kind == "S"
         assert tuple(read["attrs"]["class_names"]) == CLASS_NAMES
         assert read["attrs"]["source"].startswith(
-            f"simulated cells (coos_helpers.simulate, scale={SCALE}, seed={SEED})"
+            f"simulated cells (coos_helpers.simulate, version={release.VERSION}, scale={SCALE}, seed={SEED})"
         )
         assert all(len(column) == n and np.isfinite(column).all() for column in read["truth"].values())
         assert set(INDEX) < set(read["truth"])
@@ -262,6 +268,28 @@ def test_another_scale_seed_or_simulator_is_written_anew(tmp_path):
     others = {"scale": 0.02, "seed": 1, "shift": '{"mesh": 0.0}', "days": 0.0, "label_noise": 0.1, "contamination": 0.1}
     for key, value in (others | {"simulator": "another"}).items():
         assert not release._finished(path, mark | {key: value})
+
+
+def grammar(node):
+    """Write code as what it says, which no version of Python writes in another way."""
+    if isinstance(node, list):
+        return [grammar(part) for part in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    parts = {name: grammar(value) for name, value in ast.iter_fields(node) if value not in (None, [])}
+    return [type(node).__name__, sorted(parts.items())]
+
+
+def test_other_code_is_another_version():
+    """If this fails: do the cells change? Then raise `release.VERSION`. If not, write the new digest beside it."""
+    found = {name: text for name, text in code.code_of("simulate.release").items() if name.startswith("simulate.")}
+    text = repr([(name, grammar(ast.parse(source))) for name, source in sorted(found.items())])
+    assert {release.VERSION: blake2b(text.encode(), digest_size=8).hexdigest()} == {max(CODE): CODE[max(CODE)]}
+
+
+def test_the_version_is_in_the_file_and_in_what_it_says_of_itself(splits):
+    for read in splits.values():
+        assert read["attrs"]["version"] == release.VERSION and f"version={release.VERSION}," in read["attrs"]["source"]
 
 
 @pytest.mark.parametrize(

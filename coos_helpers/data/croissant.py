@@ -1,0 +1,124 @@
+"""What a machine is told of a release: a Croissant file, which names its files, and what is in them."""
+
+from hashlib import file_digest
+
+import h5py
+
+FORM = "http://mlcommons.org/croissant/1.1"  # https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
+
+#: Croissant's own words, and those that it has of others.
+WORDS = (
+    "arrayShape citeAs column containedIn equivalentProperty extract field fileObject fileProperty fileSet format "
+    "includes isArray isLiveDataset jsonPath key md5 parentField path recordSet references regex repeated replace "
+    "samplingRate separator source subField transform"
+)
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "name": {"@container": "@language"},
+    **{word: f"cr:{word}" for word in WORDS.split()},
+}
+
+TYPES = {"u": "sc:Integer", "i": "sc:Integer", "f": "sc:Float", "S": "sc:Text", "O": "sc:Text"}
+
+#: What the data sets are that every release has.
+MEANINGS = {
+    "data": "image: channel (0 protein, 1 nucleus), row, column; camera counts",
+    "labels": "number of the class, from 0",
+    "plate": "name of the plate",
+    "well": "name of the well, which says where on its plate it lies",
+}
+
+
+def croissant(release, about):
+    """Describe a release as Croissant does.
+
+    Parameters
+    ----------
+    release : dict from split name to `Split`, of HDF5 files in one folder.
+    about : dict of texts for the data set as a whole, such as `name`, `description`, `version` and `license`.
+
+    Returns
+    -------
+    dict for JSON: each split's file with its checksum, a record set a split with a field for each of its data sets,
+    and the classes. `mlcroissant` reads it.
+    """
+    names = next(iter(release.values())).class_names
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": FORM,
+        **about,
+        "distribution": [_file(split.path) for split in release.values()],
+        "recordSet": [*map(_records, release.values()), _classes(names)],
+    }
+
+
+def _file(path):
+    """Describe a file."""
+    with open(path, "rb", buffering=0) as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return {
+        "@type": "cr:FileObject",
+        "@id": path.name,
+        "name": path.name,
+        "contentUrl": path.name,
+        "contentSize": f"{path.stat().st_size} B",
+        "encodingFormat": "application/x-hdf5",
+        "sha256": digest,
+    }
+
+
+def _records(split):
+    """Describe the cells of a split, a field for each data set of its file."""
+    fields = []
+
+    def add(name, found):
+        if isinstance(found, h5py.Dataset) and found.shape[:1] == (len(split),):
+            told = " in ".join(str(found.attrs[key]) for key in ("meaning", "unit") if key in found.attrs)
+            fields.append(
+                {
+                    "@type": "cr:Field",
+                    "@id": f"{split.name}/{name}",
+                    "name": name,
+                    "description": told or MEANINGS.get(name, "kept of the table that the cells came with"),
+                    "dataType": TYPES[found.dtype.kind],
+                    "source": {"fileObject": {"@id": split.path.name}, "extract": {"column": name}},
+                    **({"isArray": True, "arrayShape": ",".join(map(str, found.shape[1:]))} if found.ndim > 1 else {}),
+                }
+            )
+
+    with h5py.File(split.path, "r") as file:
+        file.visititems(add)
+    told = f"{len(split):,} cells of the split {split.name}; a record for each, in the order of the file"
+    return {"@type": "cr:RecordSet", "@id": split.name, "name": split.name, "description": told, "field": fields}
+
+
+def _classes(names):
+    """List the classes by label."""
+    parts = {"label": "sc:Integer", "name": "sc:Text"}
+    fields = [
+        {"@type": "cr:Field", "@id": f"classes/{part}", "name": part, "dataType": kind} for part, kind in parts.items()
+    ]
+    rows = [{"classes/label": label, "classes/name": name} for label, name in enumerate(names)]
+    key = {"@id": "classes/label"}
+    told = "classes by label"
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "classes",
+        "name": "classes",
+        "description": told,
+        "dataType": "sc:Enumeration",
+        "key": key,
+        "field": fields,
+        "data": rows,
+    }
