@@ -114,7 +114,9 @@ def plan(cells, class_names, split=False, wells=None):
     texts, which = np.unique(cells["split"], return_inverse=True)
     names = [split_name(text) for text in texts.tolist()]
     if None in names:
-        raise ValueError(f"found the split {str(texts[names.index(None)])!r}; expected train, test1 ... test9. Rename it.")
+        raise ValueError(
+            f"found the split {str(texts[names.index(None)])!r}; expected train, test1 ... test9. Rename it."
+        )
     made = describe(cells | {"split": np.array(names)[which]}, wells)
     return cells | {"split": made.split}, made
 

@@ -82,7 +82,9 @@ def _dates(known, left, wells):
     if None in days:
         bad = days.index(None)
         cell = np.flatnonzero(which == bad)[0]
-        raise ValueError(f"found the date {str(texts[bad])!r} of cell {cell}; expected one such as 2024-03-31. Mend it.")
+        raise ValueError(
+            f"found the date {str(texts[bad])!r} of cell {cell}; expected one such as 2024-03-31. Mend it."
+        )
     day, taken, lacks = np.array([day.toordinal() for day in days])[which], np.zeros_like(left), []
     for name in np.unique(known["class"]):
         mine = left & (known["class"] == name)
