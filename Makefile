@@ -58,7 +58,7 @@ lint: .venv/installed
 	@echo "== Checking the style of the code"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-BENCHMARKS := haralick texture simulate reading vgg16 training classifiers bootstrap book
+BENCHMARKS := haralick texture simulate reading crop vgg16 training classifiers bootstrap book
 
 bench: .venv/installed
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

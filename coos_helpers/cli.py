@@ -1,4 +1,4 @@
-"""The command `coos`: fetch, check, unpack, simulate and import a release, and pack results, from the terminal."""
+"""The command `coos`: fetch, check, unpack, simulate, crop and import a release, and pack results."""
 
 import sys
 
@@ -33,7 +33,7 @@ class _Plain(click.Group):
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="coos-helpers", prog_name="coos")
 def main():
-    """Images of cells from the COOS-7 data set: fetch, check, unpack, simulate and import them; pack results."""
+    """Images of cells from the COOS-7 data set: fetch, check, unpack, simulate; crop and import yours; pack results."""
 
 
 @main.command()
@@ -87,6 +87,35 @@ def simulate(out, scale, seed):
     simulate(out, scale=scale, seed=seed)
     write_documents(out, "To learn and test methods on cells whose every cause is known.", version=f"{VERSION}.0.0")
     click.echo(f"Simulated cells are in {out}.")
+
+
+@main.command()
+@click.argument("fields", type=click.Path())
+@click.argument("out", type=click.Path(file_okay=False))
+@click.option("--protein", help="The protein's channel in images of both: its number, from 1, or its name.")
+@click.option("--nucleus", help="The nucleus's channel, likewise.")
+@click.option("--smooth", type=float, default=1.0, help="Deviation of the Gaussian that takes noise away, pixels.")
+@click.option("--threshold", type=click.Choice(["otsu", "local"]), default="otsu", help="local: uneven background.")
+@click.option("--smallest", type=float, help="Diameter of the smallest nucleus, pixels.  [default: 8]")
+@click.option("--largest", type=float, help="Diameter of the largest nucleus, pixels.  [default: 60]")
+@click.option("--pixel-size", type=float, help="um a pixel: the two diameters are in um, then.")
+@click.option("--labels", help="Masks of nuclei: what follows an image's name, _cp_masks.png, or masks/{}.tif.")
+@click.option("--centres", type=click.Path(), help="Table of nuclei: field, x, y (pixels, from 0).")
+@click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
+@click.option("--wells", type=int, help="Wells of a plate: 96, 384 or 1536. Without it, their names tell.")
+def crop(fields, out, smooth, threshold, smallest, largest, pixel_size, **where):
+    """Make a release in OUT of fields of view: a crop of 64 x 64 pixels around each nucleus.
+
+    FIELDS is a table (CSV or TSV), or a folder with just one. Each row is a field: protein and nucleus (two files) or
+    image (one), class, plate, well, and where known split, date, microscope, labels (a mask), field (a name).
+    Look at contact-sheet.png then. Run it again to go on with what was stopped.
+    """
+    from coos_helpers.bring.crop import DONE, crop
+    from coos_helpers.bring.segment import Options
+
+    out = crop(fields, out, Options(smooth, threshold, smallest, largest, pixel_size), **where)
+    click.echo((out / DONE).read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\nThe release is in {out}. Look at {out / 'contact-sheet.png'}.")
 
 
 @main.command("import")

@@ -15,6 +15,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import small_fields
 import tifffile
 from click.testing import CliRunner
 from conftest import FILES, cells, files_up_to, write_release, write_split
@@ -110,6 +111,20 @@ def test_unpack_writes_what_can_be_opened_again(folder, tmp_path):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "train").write_text("a file where a folder should be")
     assert_one_error_line(run("unpack", folder, tmp_path / "taken"), str(tmp_path / "taken" / "train"))
+
+
+def test_crop_makes_a_release_that_check_reads_and_says_what_is_odd(tmp_path):
+    fields = small_fields.write(tmp_path / "fields", f1=small_fields.counts(1, nuclei=()))
+    result = run("crop", fields, tmp_path / "out", "--smallest", 4, "--largest", 12, "--pixel-size", 0.5)
+    assert result.exit_code == 0 and "4 fields, 9 cells" in result.stdout and "contact-sheet.png" in result.stdout
+    assert "f1_nucleus (row 3): no nucleus" in result.stdout
+    assert "9 cells" in run("check", tmp_path / "out").stdout
+    assert_one_error_line(run("crop", fields, tmp_path / "out"), "found another release", "an empty folder")
+    for given, words in ((["--pixel-size", 0.5], "a pixel size without a limit"), (["--labels", "_m.png"], "in row 2"),
+                         (["--protein", 1], "--protein 1 beside 2 file")):  # fmt: skip
+        assert_one_error_line(run("crop", fields, tmp_path / "other", *given), words)
+    (fields / "f2_protein.tif").write_bytes(b"")
+    assert_one_error_line(run("crop", fields, tmp_path / "new"), "f2_protein.tif", "an empty file", "in row 4")
 
 
 def test_download_and_simulate_pass_on_what_they_are_given(tmp_path, monkeypatch):
@@ -243,7 +258,8 @@ def test_the_installed_command_helps_without_loading_the_workers():
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
     helped = subprocess.run([COMMAND, "--help"], capture_output=True, text=True)
     assert all(
-        f"  {command} " in helped.stdout for command in ("download", "check", "unpack", "simulate", "import", "pack")
+        f"  {command} " in helped.stdout
+        for command in ("download", "check", "unpack", "simulate", "crop", "import", "pack")
     )
 
 

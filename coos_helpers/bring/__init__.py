@@ -1,7 +1,8 @@
 """What others bring becomes a release: fields of view are cropped, crops and tables are imported.
 
-`importing` is what `coos import` does; `table` (`delimited`, `names`) reads what is known of the cells, `images` an
-image, `crops` those of single cells; `write` lays the release out.
+`crop` is what `coos crop` does: `fields` reads the table, `segment` finds nuclei, `cut` does one field, `report` and
+`sheet` show what was done. `importing` is what `coos import` does, with `crops` of single cells. Both stand on `table`
+(`delimited`, `names`), which reads what is known of the cells, on `images`, and on `write`, which lays the release out.
 """
 
 from coos_helpers.bring.importing import import_cells

@@ -1,6 +1,7 @@
 """Read one image file as its microscope counted it: TIFF, OME-TIFF or PNG, of one channel or several."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -94,7 +95,7 @@ def channel_index(path, names, wanted):
 
 def _read(path):
     """Read an image as it is: (C, H, W), names of channels, and the kind of its colours, empty where it has none."""
-    if is_folder(path, KINDS, "Name a file."):
+    if is_folder(path := Path(path), KINDS, "Name a file."):
         raise DataError(path, "a folder", KINDS, "Name a file.")
     try:
         with open(path, "rb") as file:
@@ -129,6 +130,8 @@ def _read_tiff(path):
     """Read a TIFF file of whatever kind: its one image, with channels first."""
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series
+        if not series:
+            raise ValueError("no image in it")
         same = len({(one.axes, one.shape, one.dtype) for one in series}) == 1  # as pages that were written one by one
         if not same or (len(series) > 1 and series[0].axes != "YX"):
             remedy = "Save each image to a file of its own."
