@@ -9,7 +9,7 @@ import numpy as np
 
 from coos_helpers.bring.crops import Look, look, reader
 from coos_helpers.bring.table import Table, read_table
-from coos_helpers.bring.write import write_release
+from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split_names import split_name
@@ -103,6 +103,11 @@ def import_cells(
     for name, files in zip(columns, paths, strict=True):
         table.distinct(name, [os.path.normpath(file) for file in files])
     files = list(zip(*paths, strict=True))
+    cells, names = (
+        {name: np.array(values) for name, values in table.columns.items()},
+        sorted(set(table.columns["class"])),
+    )
+    plan(cells, names, split, wells)  # which refuses a design before the long look at every image
     report = Imported(
         table,
         look(table, files, wanted, progress),
@@ -114,8 +119,6 @@ def import_cells(
     source = f"cells{zero} imported from {table.path.resolve().name}"
     about = {"images": report.look.digest, "channels": report.look.channels}
     about |= {name: n for name, n in zip(("cut", "padded"), report.look[1:3], strict=True) if n}
-    cells = {name: np.array(values) for name, values in table.columns.items()}
-    names = sorted(set(table.columns["class"]))
     write_release(out, cells, reader(files, wanted), names, source, split, about, progress, wells)
     return report
 
