@@ -63,7 +63,7 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     known = [(field.name, field.known, None if field.centres is None else field.centres.tolist()) for field in found]
     run = key(asked=asked, code=code_key("bring.crop"), split=[split, wells], state=state, known=known)
     with alone(out, "crop"):
-        if _begun(out, run) and (out / DONE).exists():
+        if _begun(out, run) and (out / DONE).exists() and find_splits(out)[0]:
             return out
         work = out / WORK
         work.mkdir(exist_ok=True)
@@ -127,12 +127,8 @@ def _begun(out, run):
     except (OSError, ValueError):  # none there, or damaged
         pass
     if find_splits(out)[0] or (out / DONE).exists():
-        raise DataError(
-            out,
-            "another release, or one made with other options",
-            "an empty folder",
-            "Choose one, or remove what is there.",
-        )
+        found = "another release, or one made with other options"
+        raise DataError(out, found, "an empty folder", "Choose one, or remove what is there.")
     with atomic(out / RUN) as file:
         file.write(seal(run))
     return False

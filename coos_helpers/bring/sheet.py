@@ -66,8 +66,13 @@ def _crops(fields, cropped):
     for name, ones in sorted(of_class.items())[:CLASSES]:
         chosen = ones[:: math.ceil(len(ones) / CROPS)]
         each = math.ceil(CROPS / len(chosen))
-        found[name] = np.concatenate([np.load(one.path)["images"][:each] for one in chosen])[:CROPS]
+        found[name] = np.concatenate([_spread(np.load(one.path)["images"], each) for one in chosen])[:CROPS]
     return found
+
+
+def _spread(crops, n):
+    """Take n crops of a field, evenly from its top to its bottom."""
+    return crops[:: max(len(crops) // n, 1)][:n]
 
 
 def _draw_field(ax, field, one, counts, centres, labels):
