@@ -1,4 +1,4 @@
-"""The command `coos`: fetch, check, unpack and simulate a release, and pack results, from the terminal."""
+"""The command `coos`: fetch, check, unpack and simulate a release, score and pack results, from the terminal."""
 
 import sys
 
@@ -33,7 +33,7 @@ class _Plain(click.Group):
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="coos-helpers", prog_name="coos")
 def main():
-    """Images of cells from the COOS-7 data set: fetch, check, unpack and simulate them; pack results."""
+    """Images of cells from the COOS-7 data set: fetch, check, unpack and simulate them; score and pack results."""
 
 
 @main.command()
@@ -94,11 +94,54 @@ def simulate(out, scale, seed):
 def pack(out, data, profile):
     """Put the results of a run (`make book DATA=... PROFILE=...`) into one small file OUT.
 
-    Chapters 06 to 08 build from it without the data and without a GPU: `make book PACK=OUT`.
+    Chapters 06 to 08 build from it without the data and without a GPU: `make book PACK=OUT`. Its model card, a page
+    of Markdown, lies beside it as OUT.md.
     """
-    from coos_helpers.results import pack
+    from coos_helpers import store
+    from coos_helpers.results import card, pack
     from coos_helpers.results.read import read_results
 
     found = read_results(data, profile)
     size = pack.write(found, out)
+    with store.atomic(f"{out}.md") as file:
+        file.write(card.of_results(found).encode())
     click.echo(f"{out}: {len(found.table)} rows, {size / 1e6:.1f} MB. {found.caption}")
+
+
+@main.command()
+@click.argument("file", type=click.Path())
+@click.option("--data", required=True, type=click.Path(), help="The folder of the release that was predicted.")
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="The folder for report.html and the rest.")
+@click.option("--name", default="", help="What the classifier is called.  [default: FILE's name]", show_default=False)
+@click.option("--sees", required=True, help="What it saw of the test cells: nothing, image, well, plate, set, labels.")
+@click.option("--baseline", default="texture", help="Beside what: texture, none, or a file of `coos pack`.")
+def evaluate(file, data, out, name, sees, baseline):
+    """Score the predictions in FILE, a table as CSV or Parquet with the columns split, cell and predicted.
+
+    cell is a cell's number in its split's file, from 0; predicted is a class. With a column score_<class> for each
+    class, what it claims is scored as well. Writes report.html (a page for any browser), score.json (the same numbers)
+    and card.md (a model card) into the folder of --out, which holds no other result yet.
+    """
+    import json
+    from pathlib import Path
+
+    import matplotlib
+
+    from coos_helpers import store
+    from coos_helpers.data import DataError
+    from coos_helpers.plots import report
+    from coos_helpers.results import card, score
+
+    matplotlib.use("agg")
+    written, out = ("report.html", "score.json", "card.md"), Path(out)
+    if there := [part for part in written if (out / part).exists()]:
+        raise DataError(out, f"{', '.join(there)} of another result", "a new folder", "Name another, or move them.")
+    beside = None if baseline == "none" else baseline
+    found = score(Path(file), data, name=name or Path(file).stem, sees=sees, baseline=beside)
+    made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
+    for part, text in zip(written, made, strict=True):
+        with store.atomic(out / part) as handle:
+            handle.write(text.encode())
+    for split, of in found["splits"].items():
+        click.echo(f"{split}: balanced error {of['balanced_error']['value']:.1f} %")
+    click.echo(f"The report is {out / 'report.html'}.")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from coos_helpers.data.split import CELL
 from coos_helpers.metrics.arguments import CLASSES, NUMBERS, array
 from coos_helpers.results.predictions import Predictions
+from coos_helpers.results.score_file import read
 from coos_helpers.results.score_table import BY_PLATE, check, refuse_contradiction
 
 BATCH = 256  # images that are handed over at once: 4 MiB of uint16
@@ -23,8 +25,9 @@ def given(predictions, release):
     Parameters
     ----------
     predictions : dict from split name to predicted classes, (N,) numbers or names, to scores (N, K), of which the
-        highest counts, or to `Predictions`; or a DataFrame as `score_table.check` takes it. Besides splits,
-        `train-by-plate` may be there: of each training cell, what a classifier says that has not seen its plate.
+        highest counts, or to `Predictions`; or a DataFrame as `score_table.check` takes it, or the path of such a
+        table. Besides splits, `train-by-plate` may be there: of each training cell, what a classifier says that has
+        not seen its plate.
     release : dict from split name to `Split`.
 
     Returns
@@ -38,8 +41,10 @@ def given(predictions, release):
     """
     if isinstance(predictions, pd.DataFrame):
         return check(predictions, release)
+    if isinstance(predictions, str | Path):
+        return check(read(predictions), release, predictions)
     if not isinstance(predictions, Mapping) or not predictions:
-        expected = "a dict from the names of splits to classes or scores, or a DataFrame"
+        expected = "a dict from the names of splits to classes or scores, a DataFrame, or the path of a table"
         raise ValueError(f"predictions: found {type(predictions).__name__}; expected {expected}.")
     known = {**release, **({BY_PLATE: release["train"]} if "train" in release else {})}
     if unknown := [name for name in predictions if name not in known]:

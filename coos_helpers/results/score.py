@@ -32,8 +32,8 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
 
     Parameters
     ----------
-    predictions : dict from split name to classes (N,), scores (N, K) or `Predictions`, or a DataFrame, as
-        `results.answers.given` takes them. Splits may be missing; what is there has every cell.
+    predictions : dict from split name to classes (N,), scores (N, K) or `Predictions`, or a DataFrame or the
+        path of a table, as `results.answers.given` takes them. Splits may be missing; what is there has every cell.
     release : dict of `Split`, or the folder of a release.
     predict : in place of predictions, what makes them: a function of images (n, 2, 64, 64), a fitted scikit-learn
         estimator of pixels or a torch module, as `results.answers.asked` takes them.
