@@ -91,7 +91,7 @@ def _page(title, facts, columns, rows, limits, source):
     """Put a card together."""
     never = [
         *NEVER,
-        *([SIMULATED] if "simulated" in source else []),
+        *([SIMULATED] if source.startswith("simulated cells") else []),
         *([LICENCE] if source.startswith("COOS-7") else []),
     ]
     parts = [f"# Model card: {_cell(title)}", _table(["", ""], [[f"**{name}**", said] for name, said in facts.items()])]
