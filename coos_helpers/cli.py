@@ -119,8 +119,9 @@ def evaluate(file, data, out, name, sees, baseline):
     """Score the predictions in FILE, a table as CSV or Parquet with the columns split, cell and predicted.
 
     cell is a cell's number in its split's file, from 0; predicted is a class. With a column score_<class> for each
-    class, what it claims is scored as well. Writes report.html (a page for any browser), score.json (the same numbers)
-    and card.md (a model card) into the folder of --out, which holds no other result yet.
+    class, what it claims is scored as well. Writes into the folder of --out, which holds no other result yet:
+    report.html (a page for any browser), score.json (the same numbers), card.md (a model card) and predictions.coos (a
+    pack, for the board of results).
     """
     import json
     from pathlib import Path
@@ -128,20 +129,23 @@ def evaluate(file, data, out, name, sees, baseline):
     import matplotlib
 
     from coos_helpers import store
-    from coos_helpers.data import DataError
+    from coos_helpers.data import DataError, open_release
     from coos_helpers.plots import report
     from coos_helpers.results import card, score
+    from coos_helpers.results.brought import pack_up
 
     matplotlib.use("agg")
-    written, out = ("report.html", "score.json", "card.md"), Path(out)
-    if there := [part for part in written if (out / part).exists()]:
+    written, out, file = ("report.html", "score.json", "card.md"), Path(out), Path(file)
+    if there := [part for part in (*written, "predictions.coos") if (out / part).exists()]:
         raise DataError(out, f"{', '.join(there)} of another result", "a new folder", "Name another, or move them.")
     beside = None if baseline == "none" else baseline
-    found = score(Path(file), data, name=name or Path(file).stem, sees=sees, baseline=beside)
+    release, name = open_release(data), name or file.stem
+    found = score(file, release, name=name, sees=sees, baseline=beside)
     made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
     for part, text in zip(written, made, strict=True):
         with store.atomic(out / part) as handle:
             handle.write(text.encode())
+    pack_up(file, release, name, out / "predictions.coos")
     for split, of in found["splits"].items():
         click.echo(f"{split}: balanced error {of['balanced_error']['value']:.1f} %")
     click.echo(f"The report is {out / 'report.html'}.")

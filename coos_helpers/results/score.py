@@ -16,10 +16,10 @@ from coos_helpers.data.validate import as_source
 from coos_helpers.representations import texture
 from coos_helpers.results import pack
 from coos_helpers.results.answers import asked, given
+from coos_helpers.results.brought import brought
 from coos_helpers.results.evaluate import evaluate_classifier
 from coos_helpers.results.intervals import method_intervals
 from coos_helpers.results.measures import ends_of, measures, plain
-from coos_helpers.results.predictions import Predictions
 from coos_helpers.results.score_table import BY_PLATE
 from coos_helpers.shift.confusion_difference import difference_test
 
@@ -74,26 +74,6 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
             "baseline": None if other is None else _against(row, other, tests, [*ladders, *theirs], made_by),
         }
     )
-
-
-def brought(said, release, name):
-    """Make `Predictions` of what `answers` give: a dict by split with the training set in it, and the ladders.
-
-    Of the training set only plates are looked at where its cells were not predicted: whether a test set's are others.
-    """
-    made = {}
-    for column, (predicted, scores) in said.items():
-        split = release["train" if column == BY_PLATE else column]
-        made[column] = _predictions(split, name, predicted, scores, "plate" if column == BY_PLATE else "")
-    ladders = [[{BY_PLATE: made.pop(BY_PLATE)}]] if BY_PLATE in made else []
-    if "train" in release and "train" not in made:
-        made = {"train": _predictions(release["train"], name, release["train"].labels, None)} | made
-    return made, ladders
-
-
-def _predictions(split, name, predicted, scores, rung=""):
-    places = split.labels, predicted, scores, split.plate, split.well_ids
-    return Predictions(name, "", split.name, *places, split.class_names, split.source, "", 0, rung=rung)
 
 
 def _about(row, said, release, sees, unread):
