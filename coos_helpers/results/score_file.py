@@ -35,18 +35,22 @@ def read(path):
     except UnicodeDecodeError:
         raise unreadable(path, "text that is not UTF-8", "a table of predictions in UTF-8, or Parquet") from None
     first = lines[0] if lines else ""
-    headers = {sign: [name.strip() for name in next(csv.reader([first], delimiter=sign), [])] for sign in ",;\t"}
+    headers = {sign: [name.strip() for name in next(_rows([first], sign), [])] for sign in ",;\t"}
     sign, header = max(headers.items(), key=lambda item: len({*NEEDED} & {*item[1]}))
     if missing := [name for name in NEEDED if name not in header]:
         raise DataError(path, f"no column {', '.join(missing)} in the header {first.strip()!r:.200}", COLUMNS, WRITE)
     try:
-        rows = {number: row for number, row in enumerate(csv.reader(lines, delimiter=sign), 1) if row and number > 1}
+        rows = {number: row for number, row in enumerate(_rows(lines, sign), 1) if row and number > 1}
     except csv.Error as error:
         raise unreadable(path, f"no table ({error})", "a table of predictions") from None
     if wrong := [number for number, row in rows.items() if len(row) != len(header)]:
         found = f"{len(rows[wrong[0]])} values in row {wrong[0]}{more(wrong)}"
         raise DataError(path, found, f"{len(header)}, as in the header", "Mend the row.")
     return pd.DataFrame(list(rows.values()), list(rows), header, dtype=object)
+
+
+def _rows(lines, sign):
+    return csv.reader(lines, delimiter=sign, skipinitialspace=True)
 
 
 def _read_parquet(path):
