@@ -122,37 +122,37 @@ def _table(title, rows):
     box = f'<div class="wide-table" tabindex="0" role="region" aria-label="{escape(title)}">'
     apart = {}
     for row in rows:
-        apart.setdefault(row["not_comparable_in"], []).append(row["name"])
+        said = f" Reported is {row['said']}." if "said" in row else ""
+        apart.setdefault(f"not comparable in {row['not_comparable_in']}{said}", []).append(row["name"])
     notes = "".join(
-        f"<li>{escape('All' if len(names) == len(rows) else ', '.join(names))}: {escape(text)}</li>"
+        f"<li>{escape('All' if len(names) == len(rows) > 1 else ', '.join(names))}: {escape(text)}</li>"
         for text, names in apart.items()
     )
     table = f'<table class="table sortable"><caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>'
-    listed = f"<p>Not comparable in:</p>\n<ul>{notes}</ul>\n"
-    return f"{box}\n{table}\n<tbody>\n{body}\n</tbody></table></div>\n{listed}"
+    return f"{box}\n{table}\n<tbody>\n{body}\n</tbody></table></div>\n<ul>{notes}</ul>\n"
 
 
 def _row(row, splits, one):
     """Write one entry's cells; numbers sort by themselves, and what is missing comes last."""
     protocol = row["protocol"]
+    digits = max((len(str(of["value"]).partition(".")[2]) for of in row["results"].values()), default=0)
     cells = [f'<th scope="row">{escape(row["name"])}</th>']
     cells += [] if one else [f"<td>{escape(protocol['metric'])}</td>"]
     for split in splits:
         of = row["results"].get(split)
-        cells.append(f'<td data-sort="{of["value"]}">{_number(of)}</td>' if of else '<td data-sort="">–</td>')
+        cells.append(f'<td data-sort="{of["value"]}">{_number(of, digits)}</td>' if of else '<td data-sort="">–</td>')
     level = "" if row["sees"] == "not said" else access(row["sees"]).level
     saw = "not said" if row["sees"] == "not said" else access(row["sees"]).words
     links = ", ".join(f'<a href="{escape(url)}">{name}</a>' for name, url in row["links"].items())
-    told = row["reported_by"] if "said" not in row else f"{row['reported_by']}: {row['said']}"
     cells += [f"<td>{escape(protocol['classifier'])}</td>", f'<td data-sort="{level}">{escape(saw)}</td>']
-    cells += [f"<td>{escape(told)}</td>", f"<td>{escape(row['data']['version'])}</td>", f"<td>{row['date']}</td>"]
+    cells += [f"<td>{row['reported_by']}</td>", f"<td>{escape(row['data']['version'])}</td>", f"<td>{row['date']}</td>"]
     return "".join([*cells, f"<td>{links}</td>"])
 
 
-def _number(of):
+def _number(of, digits):
     """Write a number with the intervals that it has."""
     ends = [f"{of[part][0]} to {of[part][1]}" for part in ("other_wells", "another_plate") if part in of]
-    return "".join([str(of["value"]), *(f"<br><small>{one}</small>" for one in ends)])
+    return "".join([f"{of['value']:.{digits}f}", *(f"<br><small>{one}</small>" for one in ends)])
 
 
 def main(paths):

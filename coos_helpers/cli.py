@@ -119,7 +119,8 @@ def evaluate(file, data, out, name, sees, baseline):
     """Score the predictions in FILE, a table as CSV or Parquet with the columns split, cell and predicted.
 
     cell is a cell's number in its split's file, from 0; predicted is a class. With a column score_<class> for each
-    class, what it claims is scored as well. Writes into the folder of --out, which holds no other result yet:
+    class, what it claims is scored as well. Rows of the split train-by-plate, of training cells whose plate was held
+    out, help to say how other plates vary. Writes into the folder of --out, which holds no other result yet:
     report.html (a page for any browser), score.json (the same numbers), card.md (a model card) and predictions.coos (a
     pack, for the board of results).
     """

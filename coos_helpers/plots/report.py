@@ -108,7 +108,8 @@ def _tables(score):
     for name in splits:
         split, error = splits[name], splits[name]["balanced_error"]
         row = {"split": name, "cells": f"{split['cells']:,}", "wells a class": split["fewest_wells"] or "unknown"}
-        row |= {"error": error["value"], "other wells": interval(error["other_wells"])}
+        narrow = " (too narrow)" if split["fewest_wells"] == 1 and error["other_wells"] else ""
+        row |= {"error": error["value"], "other wells": interval(error["other_wells"]) + narrow}
         errors.append(row | {"another plate": interval(error["another_plate"])})
         if name not in names:
             errors[-1] |= {"other wells": "memory", "another plate": "memory"}
@@ -180,7 +181,7 @@ def _figure(name, picture, score, caption):
     splits = {split: score["splits"][split] for split in tests(score)}
     said = {"errors": " ".join(_sentences(score)), "confusion": "; ".join(_in_words(splits))}
     alt = escape(f"{CAPTIONS[name]} {said.get(name, 'The tables beside it have the numbers that are sure.')}")
-    box = '<div class="wide" tabindex="0" role="region" aria-label="figure, may scroll sideways">'
+    box = f'<div class="wide" tabindex="0" role="region" aria-label="figure of {name}, may scroll sideways">'
     words = escape(f"{CAPTIONS[name]} {caption}")
     return f'<figure>{box}<img src="{picture}" alt="{alt}"></div><figcaption>{words}</figcaption></figure>'
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +12,7 @@ from coos_helpers.plots.static import COLOURS, MARKERS, sign, style
 
 SURE = 0.05  # p-values below it, after Holm's correction, are framed
 ACROSS = 3  # matrices in a row
+LETTERS = 15  # of a caption, for each inch of its figure
 
 
 def figures(score, caption):
@@ -31,7 +33,7 @@ def figures(score, caption):
         style()
         for name, draw in drawn.items():
             if (figure := draw(score)) is not None:
-                sign(figure, caption)
+                sign(figure, fill(caption, round(LETTERS * figure.get_figwidth())))
                 file = io.BytesIO()
                 figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
                 plt.close(figure)

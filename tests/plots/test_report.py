@@ -107,3 +107,10 @@ def test_what_is_missing_is_left_out_or_said(options):
     Page(text)
     assert not re.search(r"\b(nan|None|null)\b", re.sub('base64,[^"]*|<style.*?</style>', "", text, flags=re.S))
     assert "No probabilities were given" in text and "reliability" not in figures(made, "made up")
+
+
+def test_an_interval_that_a_single_well_narrows_is_marked(score):
+    score = json.loads(json.dumps(score))
+    assert "too narrow" not in report.page(score)
+    score["splits"]["test1"]["fewest_wells"] = 1
+    assert report.page(score).count("(too narrow)") == 1
