@@ -136,17 +136,24 @@ def evaluate(file, data, out, name, sees, baseline):
     from coos_helpers.results.brought import pack_up
 
     matplotlib.use("agg")
-    written, out, file = ("report.html", "score.json", "card.md"), Path(out), Path(file)
-    if there := [part for part in (*written, "predictions.coos") if (out / part).exists()]:
-        raise DataError(out, f"{', '.join(there)} of another result", "a new folder", "Name another, or move them.")
+    written, out, file = ("report.html", "score.json", "card.md", "predictions.coos"), Path(out), Path(file)
+
+    def refuse_another():
+        if there := [part for part in written if (out / part).exists()]:
+            remedy = "Name another, or move them."
+            raise DataError(out, f"{', '.join(there)} of another result", "a folder without one", remedy)
+
+    refuse_another()
     beside = None if baseline == "none" else baseline
     release, name = open_release(data), name or file.stem
     found = score(file, release, name=name, sees=sees, baseline=beside)
     made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
-    for part, text in zip(written, made, strict=True):
-        with store.atomic(out / part) as handle:
-            handle.write(text.encode())
-    pack_up(file, release, name, out / "predictions.coos")
+    with store.alone(out):
+        refuse_another()  # which may have come meanwhile
+        pack_up(file, release, name, out / "predictions.coos")
+        for part, text in zip(written, made, strict=False):
+            with store.atomic(out / part) as handle:
+                handle.write(text.encode())
     for split, of in found["splits"].items():
         click.echo(f"{split}: balanced error {of['balanced_error']['value']:.1f} %")
     click.echo(f"The report is {out / 'report.html'}.")
