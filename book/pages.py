@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import board
 import matplotlib
 import matplotlib.pyplot as plt
 import nbformat
@@ -25,7 +26,7 @@ TEXTS = (".md", ".ipynb", ".yml")
 
 def made_here(foreign=None):
     """Make the pages' tables and figures: dict from a file's name to its bytes. `foreign` are a pack's results."""
-    return {**paper_and_ours(foreign), "run-times.md": run_times(), **speed(), "finding.svg": finding()}
+    return {**paper_and_ours(foreign), "run-times.md": run_times(), **speed(), "finding.svg": finding()} | board.made()
 
 
 def paper_and_ours(foreign=None):

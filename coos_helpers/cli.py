@@ -1,4 +1,4 @@
-"""The command `coos`: fetch, check, unpack, simulate, crop and import a release, and pack results."""
+"""The command `coos`: fetch, check, unpack, simulate, crop and import a release; score predictions; pack results."""
 
 import sys
 
@@ -33,7 +33,7 @@ class _Plain(click.Group):
 @click.group(cls=_Plain, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="coos-helpers", prog_name="coos")
 def main():
-    """Images of cells from the COOS-7 data set: fetch, check, unpack, simulate; crop and import yours; pack results."""
+    """Images of cells from the COOS-7 data set, and of yours: fetch, simulate, crop, import; score a classifier."""
 
 
 @main.command()
@@ -154,11 +154,66 @@ def import_(table, out, pattern, protein, nucleus, split, wells):
 def pack(out, data, profile):
     """Put the results of a run (`make book DATA=... PROFILE=...`) into one small file OUT.
 
-    Chapters 06 to 08 build from it without the data and without a GPU: `make book PACK=OUT`.
+    Chapters 06 to 08 build from it without the data and without a GPU: `make book PACK=OUT`. Its model card, a page
+    of Markdown, lies beside it as OUT.md.
     """
-    from coos_helpers.results import pack
+    from coos_helpers import store
+    from coos_helpers.results import card, pack
     from coos_helpers.results.read import read_results
 
     found = read_results(data, profile)
     size = pack.write(found, out)
+    with store.atomic(f"{out}.md") as file:
+        file.write(card.of_results(found).encode())
     click.echo(f"{out}: {len(found.table)} rows, {size / 1e6:.1f} MB. {found.caption}")
+
+
+@main.command()
+@click.argument("file", type=click.Path())
+@click.option("--data", required=True, type=click.Path(), help="The folder of the release that was predicted.")
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="The folder for report.html and the rest.")
+@click.option("--name", default="", help="What the classifier is called.  [default: FILE's name]", show_default=False)
+@click.option("--sees", required=True, help="What it saw of the test cells: nothing, image, well, plate, set, labels.")
+@click.option("--baseline", default="texture", help="Beside what: texture, none, or a file of `coos pack`.")
+def evaluate(file, data, out, name, sees, baseline):
+    """Score the predictions in FILE, a table as CSV or Parquet with the columns split, cell and predicted.
+
+    cell is a cell's number in its split's file, from 0; predicted is a class. With a column score_<class> for each
+    class, what it claims is scored as well. Rows of the split train-by-plate, of training cells whose plate was held
+    out, help to say how other plates vary. Writes into the folder of --out, which holds no other result yet:
+    report.html (a page for any browser), score.json (the same numbers), card.md (a model card) and predictions.coos (a
+    pack, for the board of results).
+    """
+    import json
+    from pathlib import Path
+
+    import matplotlib
+
+    from coos_helpers import store
+    from coos_helpers.data import DataError, open_release
+    from coos_helpers.plots import report
+    from coos_helpers.results import card, score
+    from coos_helpers.results.brought import pack_up
+
+    matplotlib.use("agg")
+    written, out, file = ("report.html", "score.json", "card.md", "predictions.coos"), Path(out), Path(file)
+
+    def refuse_another():
+        if there := [part for part in written if (out / part).exists()]:
+            remedy = "Name another, or move them."
+            raise DataError(out, f"{', '.join(there)} of another result", "a folder without one", remedy)
+
+    refuse_another()
+    beside = None if baseline == "none" else baseline
+    release, name = open_release(data), name or file.stem
+    found = score(file, release, name=name, sees=sees, baseline=beside)
+    made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
+    with store.alone(out):
+        refuse_another()  # which may have come meanwhile
+        pack_up(file, release, name, out / "predictions.coos")
+        for part, text in zip(written, made, strict=False):
+            with store.atomic(out / part) as handle:
+                handle.write(text.encode())
+    for split, of in found["splits"].items():
+        click.echo(f"{split}: balanced error {of['balanced_error']['value']:.1f} %")
+    click.echo(f"The report is {out / 'report.html'}.")

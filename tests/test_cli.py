@@ -1,5 +1,6 @@
 """What must hold of the command `coos`: one clear line and the right exit status, whatever happens."""
 
+import json
 import os
 import resource
 import shutil
@@ -197,6 +198,7 @@ def test_pack_writes_what_can_be_read_again_or_says_in_one_line_why_not(tmp_path
     caption = found.caption[: found.caption.index(" From a pack")]
     assert said == f"{out}: 1 rows, {out.stat().st_size / 1e6:.1f} MB. {caption}\n"
     assert found.about["data"] == "COOS-7" and list(found.table[0]) == ["train", "test1", "test2", "test3", "test4"]
+    assert "| deeploc | end-to-end | 1 |" in (tmp_path / "right.coos.md").read_text()
     assert_one_error_line(packed(profile="quick"), "no results", "'quick'", "02-texture", "expected")
     assert_one_error_line(packed(profile="papper"), "'papper'", "smoke, quick, evening, paper")
     assert_one_error_line(packed(data=tmp_path / "nowhere"), "nowhere")
@@ -259,7 +261,7 @@ def test_the_installed_command_helps_without_loading_the_workers():
     helped = subprocess.run([COMMAND, "--help"], capture_output=True, text=True)
     assert all(
         f"  {command} " in helped.stdout
-        for command in ("download", "check", "unpack", "simulate", "crop", "import", "pack")
+        for command in ("download", "check", "unpack", "simulate", "crop", "import", "evaluate", "pack")
     )
 
 
@@ -279,3 +281,51 @@ def test_the_installed_command_stopped_by_ctrl_c_goes_on_when_called_again(tmp_p
     assert_one_error_line(run("check", out), str(out / "train"), "Unpack the split again")
     assert run("unpack", path, out).exit_code == 0
     np.testing.assert_array_equal(data.open_split(out / "train").images[:], data.open_split(path).images[:])
+
+
+def predicted(folder, splits=("train", "test1")):
+    """Write a table of predictions of a release, some of them wrong, and give its path."""
+    lines = ["split,cell,predicted"]
+    for name in splits:
+        split = data.open_release(folder)[name]
+        called = [split.class_names[k if i % 3 else 0] for i, k in enumerate(split.labels)]
+        lines += [f"{name},{cell},{said}" for cell, said in enumerate(called)]
+    path = folder.parent / "mine.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_evaluate_writes_a_report_the_same_numbers_a_card_and_a_pack(tmp_path):
+    folder, out = write_release(tmp_path / "release", ["train", "test1", "test3"], n=42), tmp_path / "scored"
+    path = predicted(folder, ["test1", "test3"])
+    given = [path, "--data", folder, "--sees", "nothing", "--name", "My way"]
+    result = run("evaluate", *given, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == f"The report is {out / 'report.html'}."
+    assert sorted(part.name for part in out.iterdir()) == ["card.md", "predictions.coos", "report.html", "score.json"]
+    score = json.loads((out / "score.json").read_text())
+    value = score["splits"]["test3"]["balanced_error"]["value"]
+    found = pack.read(out / "predictions.coos")
+    assert value == results.error_table(found.table)["test3"][0]
+    assert f"test3: balanced error {value:.1f} %" in result.stdout and score["baseline"]["name"] == "Texture, L1 LR"
+    page = (out / "report.html").read_text()
+    assert "My way" in page and f"{value:.1f}" in page and f"{value:.1f}" in (out / "card.md").read_text()
+    assert_one_error_line(run("evaluate", *given, "--out", out), str(out), "report.html", "another result")
+    again = run("evaluate", *given, "--baseline", "none", "--out", tmp_path / "again")
+    assert again.exit_code == 0 and json.loads((tmp_path / "again" / "score.json").read_text())["baseline"] is None
+
+
+def test_evaluate_says_in_one_line_what_is_wrong_and_writes_nothing(tmp_path):
+    folder, out = write_release(tmp_path / "release", ["train", "test1"], n=14), tmp_path / "scored"
+    path = predicted(folder)
+
+    def scored(*more, file=path, release=folder, sees="nothing"):
+        return run("evaluate", file, "--data", release, "--sees", sees, "--out", out, "--baseline", "none", *more)
+
+    assert_one_error_line(scored(sees="all"), "sees: found 'all'", "the unlabelled well")
+    assert_one_error_line(scored(file=tmp_path / "nowhere.csv"), "nowhere.csv", "found nothing there")
+    assert_one_error_line(scored(release=tmp_path / "nowhere"), "nowhere", "found nothing there")
+    assert_one_error_line(scored("--baseline", path), str(path), "a file that `coos pack` wrote")
+    path.write_text(path.read_text().replace("train,3,", "train,99,"))
+    assert_one_error_line(scored(), str(path), "the cell 99 of train in row 5", "0 to 13")
+    assert not out.exists()

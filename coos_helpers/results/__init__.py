@@ -11,6 +11,7 @@ from coos_helpers.results.intervals import (
 from coos_helpers.results.predictions import FAMILIES, Predictions, Representation, Results
 from coos_helpers.results.read import read_results
 from coos_helpers.results.register import enter
+from coos_helpers.results.score import score
 from coos_helpers.results.select import (
     by_method,
     confusion_selection,

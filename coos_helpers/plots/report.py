@@ -1,0 +1,193 @@
+"""A page on one classifier, from the numbers of its score alone: it opens anywhere, offline, on a phone as well."""
+
+from html import escape
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from coos_helpers.plots.report_figures import SURE, figures, numbers, tests
+from coos_helpers.plots.static import table
+
+PAGE = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
+STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+ENOUGH = 5  # wells of a class: with fewer, an interval of its sensitivity would say little
+
+CAPTIONS = {
+    "errors": "Balanced error on each test set with 95 % intervals: thick, other wells of these plates; thin, another "
+    "plate. Crosses: the baseline.",
+    "confusion": "Confusion matrices in percent of the true class. The two most common errors of each are framed.",
+    "differences": "What changed from one test set to another, in points of the true class. Framed: p below 0.05 after "
+    "Holm's correction for one matrix, whole wells exchanged.",
+    "reliability": "Right cells against confidence, in 15 bins. Dashed: a calibrated classifier.",
+    "selective": "Right cells among those answered, if it may stay silent about the cells of which it is least sure.",
+}
+
+
+def page(score):
+    """Write the report of a score.
+
+    Parameters
+    ----------
+    score : dict as `results.score` gives it, or as `json.load` reads it again.
+
+    Returns
+    -------
+    str, one HTML page with style and pictures in it; it asks no other file or host for anything.
+    """
+    about = score["about"]
+    caption = f"Data: {about['source']}. Classifier: {about['name']}."
+    drawn = figures(score, caption)
+    parts = {name: _figure(name, drawn[name], score, caption) if name in drawn else "" for name in CAPTIONS}
+    parts |= {name: _table(*made, caption) for name, made in _tables(score).items()}
+    missing = "" if drawn.get("reliability") else "<p>No probabilities were given, so nothing is said of them.</p>"
+    words = {
+        "style": STYLE,
+        "title": escape(about["name"]),
+        "source": escape(about["source"]),
+        "sees": escape(about["sees"]["words"]),
+        "level": about["sees"]["level"],
+        "date": about["date"],
+        "versions": escape(", ".join(f"{name} {number}" for name, number in about["versions"].items())),
+        "key": about["data_key"],
+        "finding": " ".join(_sentences(score)),
+        "notes": "".join(f"<li>{escape(note)}</li>" for note in [*about["notes"], *_limits(score)]),
+        "missing": missing,
+    }
+    return PAGE.substitute(words, **parts)
+
+
+def interval(ends, digits=1):
+    """Write an interval, or that it is unknown."""
+    return "unknown" if ends is None else f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
+
+
+def verdict(against):
+    """Say which of two methods a paired interval shows to be better, for other wells of these plates."""
+    low, high = against["other_wells"] or (None, None)
+    return "unknown" if low is None else "better" if high < 0 else "worse" if low > 0 else "not shown"
+
+
+def _sentences(score):
+    """Say the finding in a sentence a test set."""
+    base = score["baseline"]
+    for name in tests(score):
+        error = score["splits"][name]["balanced_error"]
+        said = f"On {name} it errs on {error['value']:.1f} % of the cells, each class alike"
+        if error["other_wells"]:
+            said += f" (on other wells of these plates {interval(error['other_wells'])})"
+        if base and name in base["splits"]:
+            words = {"better": "fewer than", "worse": "more than", "not shown": "not surely more or fewer than"}
+            if (found := verdict(base["splits"][name])) in words:
+                said += f", {words[found]} {base['name']} ({base['splits'][name]['error']:.1f} %)"
+        yield escape(said + ".")
+
+
+def _limits(score):
+    """Say what the numbers do not tell."""
+    splits = {name: score["splits"][name] for name in tests(score)}
+    for name, split in splits.items():
+        if split["absent_classes"]:
+            yield f"{name} has no cells of {', '.join(split['absent_classes'])}: its errors leave them out."
+        if split["fewest_wells"] is not None and split["fewest_wells"] < ENOUGH:
+            few = f"In {name} a class has no more wells than {split['fewest_wells']}"
+            yield f"{few}: too few for an interval that keeps its promise."
+        if split["balanced_error"]["another_plate"] is None and name != "train":
+            yield f"Of another plate than those of {name} nothing is known: no class has two plates there."
+    if not score["about"]["held_out_plates"]:
+        yield (
+            "How plates vary is learned from the test sets alone: rows of the split train-by-plate, of training cells "
+            "whose plate was held out, would add to it."
+        )
+
+
+def _tables(score):
+    """Give each table as a frame and its title."""
+    names, splits, base = tests(score), score["splits"], score["baseline"]
+    errors, worst, calibrated, sensitive = [], [], [], {}
+    for name in splits:
+        split, error = splits[name], splits[name]["balanced_error"]
+        row = {"split": name, "cells": f"{split['cells']:,}", "wells a class": split["fewest_wells"] or "unknown"}
+        narrow = " (too narrow)" if split["fewest_wells"] == 1 and error["other_wells"] else ""
+        row |= {"error": error["value"], "other wells": interval(error["other_wells"]) + narrow}
+        errors.append(row | {"another plate": interval(error["another_plate"])})
+        if name not in names:
+            errors[-1] |= {"other wells": "memory", "another plate": "memory"}
+            continue
+        well, k = split["worst_well"], split["worst_class"]
+        row = {"split": name, "worst class": k["class"], "its error": k["error"], "by luck of wells": k["by_chance"]}
+        well = well or {"well": "none of 10 cells", "error": None, "by_chance": None}
+        row |= {"worst well": well["well"], "error there": well["error"], "by chance": well["by_chance"]}
+        worst.append(row)
+        sensitive[name] = [_sensitivity(one) for one in split["sensitivities"]]
+        if c := split["calibration"]:
+            row = {"split": name, "calibration error": c["error"], "95 %": interval(c["interval"])}
+            row |= {"if calibrated": c["if_calibrated"], "95 % of that": interval(c["if_calibrated_interval"])}
+            calibrated.append(
+                row | {"too sure by": c["too_sure_by"], "95 % of it": interval(c["too_sure_by_interval"])}
+            )
+    made = {
+        "error_table": (pd.DataFrame(errors), "Balanced error (%), with 95 % intervals."),
+        "sensitivity_table": (
+            pd.DataFrame({"class": score["about"]["classes"], **sensitive}),
+            "Sensitivity (%) of each class, with 95 % intervals over wells of these plates.",
+        ),
+        "worst_table": (pd.DataFrame(worst), "Errors (%) of the worst class and the worst well, beside luck alone."),
+        "calibration_table": (pd.DataFrame(calibrated), "Calibration (percent), with 95 % intervals over wells."),
+        "change_table": (_changes(score), f"Changes of errors that are sure (p below {SURE}), in points."),
+        "baseline_table": (_paired(base), f"Error less that of {base['name']} ({base['from']})." if base else ""),
+    }
+    return {name: (frame.astype(object).where(frame.notna(), None), title) for name, (frame, title) in made.items()}
+
+
+def _sensitivity(one):
+    """Write a class's sensitivity with its interval, or with its wells where these are too few for one."""
+    if one["value"] is None:
+        return "no cells"
+    few = one["wells"] is not None and one["wells"] < ENOUGH
+    ends = f"wells: {one['wells']}" if few or not one["interval"] else interval(one["interval"], 0)
+    return f"{one['value']:.1f} ({ends})"
+
+
+def _changes(score):
+    rows, classes = [], score["about"]["classes"]
+    for test in score["differences"]:
+        change, p = numbers(test["difference"]), numbers(test["adjusted"])
+        for true, called in zip(*(p < SURE).nonzero(), strict=True):
+            row = {"from": test["first"], "to": test["second"], "true class": classes[true], "called": classes[called]}
+            rows.append(row | {"change": f"{change[true, called]:+.1f}", "p": f"{p[true, called]:.4f}"})
+    return pd.DataFrame(rows)
+
+
+def _paired(base):
+    rows = []
+    for name, of in (base or {"splits": {}})["splits"].items():
+        row = {"split": name, "its error": of["error"], "difference (points)": f"{of['difference']:+.1f}"}
+        row |= {"other wells": interval(of["other_wells"]), "another plate": interval(of["another_plate"])}
+        rows.append(row | {"on other wells": verdict(of)})
+    return pd.DataFrame(rows)
+
+
+def _table(frame, title, caption):
+    """Write a table that scrolls by itself; nothing for an empty one."""
+    if frame.empty:
+        return ""
+    shown = table(frame, title, caption).to_html()
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(title)}">{shown}</div>'
+
+
+def _figure(name, picture, score, caption):
+    """Write a figure with its caption, and in words what it shows."""
+    splits = {split: score["splits"][split] for split in tests(score)}
+    said = {"errors": " ".join(_sentences(score)), "confusion": "; ".join(_in_words(splits))}
+    alt = escape(f"{CAPTIONS[name]} {said.get(name, 'The tables beside it have the numbers that are sure.')}")
+    box = f'<div class="wide" tabindex="0" role="region" aria-label="figure of {name}, may scroll sideways">'
+    words = escape(f"{CAPTIONS[name]} {caption}")
+    return f'<figure>{box}<img src="{picture}" alt="{alt}"></div><figcaption>{words}</figcaption></figure>'
+
+
+def _in_words(splits):
+    """Say which errors of each split are framed."""
+    for name, split in splits.items():
+        for one in split["common_errors"]:
+            yield f"{name}: {one['share']:.0f} % of {one['true']} called {one['called']}"

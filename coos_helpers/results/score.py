@@ -1,0 +1,152 @@
+"""Score what a classifier of yours says of a release: all numbers of chapters 06 to 08 in one dict, ready for JSON."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from coos_helpers import runs, store
+from coos_helpers.data.access import access
+from coos_helpers.data.errors import DataError
+from coos_helpers.data.release import open_release
+from coos_helpers.data.validate import as_source
+from coos_helpers.representations import texture
+from coos_helpers.results import pack
+from coos_helpers.results.answers import asked, given
+from coos_helpers.results.brought import brought
+from coos_helpers.results.evaluate import evaluate_classifier
+from coos_helpers.results.intervals import method_intervals
+from coos_helpers.results.measures import ends_of, measures, plain
+from coos_helpers.results.score_table import BY_PLATE
+from coos_helpers.shift.confusion_difference import difference_test
+
+FORMAT = "coos7-score 1"
+BASELINE = "Texture, L1 LR"
+
+
+def score(predictions=None, release=None, *, predict=None, name, sees, baseline="texture", progress=True):
+    """Score a classifier on a release: errors with both intervals, what changed between test sets, calibration, limits.
+
+    Parameters
+    ----------
+    predictions : dict from split name to classes (N,), scores (N, K) or `Predictions`, or a DataFrame or the
+        path of a table, as `results.answers.given` takes them. Splits may be missing; what is there has every cell.
+    release : dict of `Split`, or the folder of a release.
+    predict : in place of predictions, what makes them: a function of images (n, 2, 64, 64), a fitted scikit-learn
+        estimator of pixels or a torch module, as `results.answers.asked` takes them.
+    name : what the classifier is called in tables.
+    sees : what it was allowed to see of the test cells, one of `data.access.LEVELS`: `nothing` if it was fitted before.
+    baseline : what it is compared with, cell by cell: `texture`, for Texture with L1 logistic regression, made of the
+        release and kept; or the path of a pack of such results; or a dict from split name to `Predictions`; or None.
+    progress : whether progress bars are drawn on stderr.
+
+    Returns
+    -------
+    dict of numbers, texts, lists and dicts, as `json.dumps` takes them: `about`, and for each split in `splits` what
+    `measures` gives; `differences` of confusion matrices between test sets, with p-values; `baseline`. Errors and
+    shares are in percent; None stands for what cannot be known.
+
+    Raises
+    ------
+    ValueError, DataError : the predictions do not fit the release; said in one message.
+    """
+    sees = access(sees)
+    if (predictions is None) == (predict is None) or release is None:
+        raise ValueError(
+            "found not one of predictions and predict, or no release; expected one of them, and a release."
+        )
+    if not isinstance(name, str) or not as_source(name):
+        raise ValueError(f"name: found {name!r:.80}; expected what the classifier is called.")
+    release = open_release(release) if isinstance(release, str | Path) else release
+    said, unread = (asked(predict, release, progress), []) if predictions is None else given(predictions, release)
+    row, ladders = brought(said, release, as_source(name))
+    tests = [split for split in said if split not in ("train", BY_PLATE)]
+    other, theirs, made_by = _baseline(baseline, release)
+    return plain(
+        {
+            "format": FORMAT,
+            "about": _about(row, said, release, sees, unread),
+            "splits": {split: measures(row, split, ladders) for split in said if split != BY_PLATE},
+            "differences": [_difference(row[a], row[b]) for a, b in combinations(tests, 2)],
+            "baseline": None if other is None else _against(row, other, tests, [*ladders, *theirs], made_by),
+        }
+    )
+
+
+def _about(row, said, release, sees, unread):
+    """Say what was scored, of which cells, and what is missing."""
+    first = next(iter(release.values()))
+    notes = [f"The split {name} was not predicted." for name in release if name not in said and name != "train"]
+    notes += [f"Not read: the column {', '.join(unread)}."] if unread else []
+    for split, known in ((s, release[s].well_ids is not None) for s in said if s != BY_PLATE):
+        notes += [] if known else [f"No wells are known of {split}: its intervals are over cells, and too narrow."]
+    return {
+        "name": next(iter(row.values())).representation,
+        "sees": sees._asdict(),
+        "source": first.source,
+        "classes": list(first.class_names),
+        "cells": {name: len(split) for name, split in release.items()},
+        "data_key": store.key(cells={name: [s.labels, s.plate, s.well_ids] for name, s in release.items()}),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in ("coos-helpers", "numpy", "scikit-learn")},
+        "held_out_plates": BY_PLATE in said,
+        "notes": notes,
+    }
+
+
+def _difference(first, second):
+    """Test what changed from one test set to another, cell by cell of the confusion matrix."""
+    found = difference_test(first, second)
+    return {"first": first.split, "second": second.split, "difference": 100 * found.difference} | {
+        part: getattr(found, part) for part in ("p_value", "adjusted", "smallest")
+    }
+
+
+def _baseline(baseline, release):
+    """Find the baseline: the rows of its trainings, ladders, and where it comes from; (None, (), "") for none."""
+    if baseline is None:
+        return None, (), ""
+    if isinstance(baseline, dict):
+        return [baseline], (), "given"
+    if baseline != "texture":
+        return _packed(baseline, release)
+    if "train" not in release:
+        remedy = "Add the training split, name a pack of its results, or compare with nothing (baseline=None)."
+        raise ValueError(f"found no training split; expected one, to make the baseline {BASELINE}. {remedy}")
+    path = release["train"].path
+    run = runs.named("given-cells" if path is None else path.parent)
+    features = {name: store.kept(texture.features, split) for name, split in release.items()}
+    return [evaluate_classifier(run, release, features, "texture", "l1-lr")], (), "made of this release"
+
+
+def _packed(path, release):
+    """Take the baseline from a pack of results, if they are of this release's cells."""
+    found = pack.read(path)
+    which = [rows for rows in found.draws if {(p.representation, p.classifier) for p in rows[0].values()} == _TEXTURE]
+    if not which:
+        raise DataError(
+            path, "no row of Texture with L1 logistic regression", f"the baseline {BASELINE}", "Pack chapter 02's."
+        )
+    for name, p in which[0][0].items():
+        if name in release and not np.array_equal(p.labels, release[name].labels):
+            raise DataError(path, f"results of other cells of {name}", "those of this release", "Name its own pack.")
+    return which[0], found.ladders, f"from the pack {Path(path).name}"
+
+
+_TEXTURE = {("texture", "l1-lr")}
+
+
+def _against(row, other, tests, ladders, made_by):
+    """Compare with the baseline on each test set, every cell of the one with the same cell of the other."""
+    splits = {}
+    for split in (split for split in tests if all(split in one for one in other)):
+        its, *_ = method_intervals(other, split, ladders=ladders)
+        less, *ends = method_intervals([row], split, other, ladders)
+        splits[split] = {"error": its, "difference": less, **ends_of(*ends)}
+    first = next(iter(other[0].values()))
+    title = BASELINE if (first.representation, first.classifier) in _TEXTURE else f"{first.representation}"
+    return {"name": title, "from": made_by, "trainings": len(other), "splits": splits}

@@ -1,0 +1,116 @@
+"""What must hold of a report: all in one file, every number from the score, readable without sight and on a phone."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from conftest import memory_split
+from made_results import said
+
+from coos_helpers import results
+from coos_helpers.plots import report
+from coos_helpers.plots.report_figures import figures
+from coos_helpers.results.brought import brought
+
+
+def made_up(names=("train", "test1", "test3"), labels=None, **options):
+    """Score made-up predictions of splits of noise, beside others."""
+    release, given, other = {}, {}, {}
+    for seed, name in enumerate(names):
+        split = memory_split(70, seed, **({} if labels is None else {"labels": labels}))
+        release[name] = type(split)(**{**vars(split), "name": name})
+        given[name] = said(split.labels, seed, right=3)
+        other[name] = said(split.labels, seed + 9, right=2)
+    base = brought({name: (s.argmax(1), s) for name, s in other.items()}, release, "other")[0]
+    options = {"name": "<b>my</b> method", "sees": "well", "baseline": base} | options
+    return json.loads(json.dumps(results.score(given, release, **options), allow_nan=False))
+
+
+@pytest.fixture(scope="module")
+def score():
+    return made_up()
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "img", "br", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_a_page_is_whole_asks_for_nothing_and_shows_its_names_as_text(score):
+    text = report.page(score)
+    page = Page(text)
+    assert not page.open and text == report.page(score)
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "script", "iframe", "b")
+        assert attributes.get("src", "data:").startswith("data:") and "href" not in attributes
+    assert "url(" not in text and "&lt;b&gt;my&lt;/b&gt; method" in text and "$" not in re.sub('base64,[^"]*', "", text)
+    assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.tags
+
+
+def test_each_figure_has_words_and_each_figure_and_table_names_its_data(score):
+    text = report.page(score)
+    images = [attributes for tag, attributes in Page(text).tags if tag == "img"]
+    assert len(images) == 5 and all(len(image["alt"]) > 60 for image in images)
+    captions = re.findall(r"<(?:fig)?caption>(.*?)</(?:fig)?caption>", text, re.S)
+    assert len(captions) >= 10 and all("Data: made up." in caption for caption in captions)
+    wide = [attributes for tag, attributes in Page(text).tags if attributes.get("class") == "wide"]
+    assert len(wide) == len(captions) and all(one["tabindex"] == "0" and one["aria-label"] for one in wide)
+
+
+def test_the_numbers_are_those_of_the_score(score):
+    text = report.page(score)
+    for name in ("test1", "test3"):
+        of = score["splits"][name]
+        shown = [of["balanced_error"]["value"], of["calibration"]["error"], of["worst_class"]["error"]]
+        shown += [one["value"] for one in of["sensitivities"]] + of["balanced_error"]["other_wells"]
+        assert [number for number in shown if f"{number:.1f}" not in text] == []
+        assert f"{score['baseline']['splits'][name]['difference']:+.1f}" in text
+    assert "the unlabelled well" in text and score["about"]["data_key"] in text
+
+
+@pytest.mark.parametrize(
+    "ends, words",
+    [(None, "unknown"), ([-2, -1], "better"), ([1, 2], "worse"), ([-1, 1], "not shown"), ([0, 0], "not shown")],
+)
+def test_a_verdict_needs_an_interval_on_one_side_of_zero(ends, words):
+    assert report.verdict({"other_wells": ends}) == words
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"baseline": None},
+        {"names": ("test1",)},
+        {"names": ("train",)},
+        {"names": ("train", "test1"), "labels": np.repeat([0, 1, 3], [23, 23, 24])},
+        {"names": ("test1", "test2"), "labels": np.zeros(70, int)},
+    ],
+    ids=["no baseline", "one test set", "no test set", "classes missing", "one class"],
+)
+def test_what_is_missing_is_left_out_or_said(options):
+    made = made_up(**options)
+    for split in made["splits"].values():
+        split["calibration"] = split["selective_accuracy"] = None
+    text = report.page(made)
+    Page(text)
+    assert not re.search(r"\b(nan|None|null)\b", re.sub('base64,[^"]*|<style.*?</style>', "", text, flags=re.S))
+    assert "No probabilities were given" in text and "reliability" not in figures(made, "made up")
+
+
+def test_an_interval_that_a_single_well_narrows_is_marked(score):
+    score = json.loads(json.dumps(score))
+    assert "too narrow" not in report.page(score)
+    score["splits"]["test1"]["fewest_wells"] = 1
+    assert report.page(score).count("(too narrow)") == 1
