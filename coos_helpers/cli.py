@@ -125,7 +125,9 @@ def crop(fields, out, smooth, threshold, smallest, largest, pixel_size, **where)
 @click.option("--protein", help="Channel of the protein, by number from 1 or by name.")
 @click.option("--nucleus", help="Channel of the nucleus, by number from 1 or by name.")
 @click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
-@click.option("--wells", type=int, help="Wells of a plate: 96, 384 or 1536. Without it, their names tell.")
+@click.option(
+    "--wells", type=int, help="How many wells a plate has: 96, 384 or 1536. Else their names tell, if they do."
+)
 def import_(table, out, pattern, protein, nucleus, split, wells):
     """Write a release to OUT from crops of single cells, a row of TABLE (CSV, TSV) for each.
 
@@ -137,7 +139,8 @@ def import_(table, out, pattern, protein, nucleus, split, wells):
 
     def tell(report):
         click.echo(report.text())
-        for warning in report.warnings():
+        kept = ["The splits of the table stand: --split makes none."] * (split and "split" in report.known)
+        for warning in report.warnings() + kept:
             click.echo(f"Warning: {warning}", err=True)
 
     import_cells(table, out, pattern, protein, nucleus, split, wells, told=tell)

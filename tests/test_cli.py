@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import small_fields
+import tifffile
 from click.testing import CliRunner
 from conftest import FILES, cells, files_up_to, write_release, write_split
 
@@ -151,6 +153,34 @@ def test_simulate_says_which_scale_and_seed_can_be_used_before_it_makes_a_folder
     assert "0.00406 to 100" in told and "0 to 2^63 - 1" in told
 
 
+def test_import_makes_a_release_of_a_table_or_names_the_row(tmp_path):
+    rows = ["image;class;plate;well;split"]
+    for i, image in enumerate(cells(12)):
+        tifffile.imwrite(tmp_path / f"{i}.tif", image[:1], photometric="minisblack")
+        rows.append(f"{i}.tif;{'ab'[i % 2]};1;C{i + 1};{'train' if i < 8 else 'test1'}")
+    (table := tmp_path / "cells.csv").write_text("\n".join(rows), encoding="utf-8-sig")
+    out = tmp_path / "out"
+    assert_one_error_line(run("import", table, out, "--nucleus", "2"), "row 2")
+    assert_one_error_line(run("import", table, out, "--wells", "100"), "plates of 100 wells; expected one of 96")
+    assert not out.exists()
+    result = run("import", table, out, "--split", "--wells", "96")
+    assert result.exit_code == 0 and "12 cells from" in result.stdout and "plates of 96 wells" in result.stdout
+    assert "Warning: The images have one channel" in result.stderr and "--split makes none" in result.stderr
+    assert [len(split) for split in data.open_release(out).values()] == [8, 4]
+    table.write_text("\n".join([*rows, "1.tif;b;1;C9;train"]))
+    assert_one_error_line(run("import", table, out), "cells.csv", "again in row 14", "Remove one of the rows.")
+    assert_one_error_line(run("import", tmp_path / "nowhere", out), "nothing there")
+
+
+def test_simulate_describes_what_it_made_for_machines_and_for_people(tmp_path, simulated_folder):
+    shutil.copytree(simulated_folder, out := tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert run("simulate", out, "--scale", "0.01").exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert {path.name for path in out.iterdir()} - {path.name for path in before} == {"croissant.json", "datasheet.md"}
+    assert '"version": "1.0.0"' in (out / "croissant.json").read_text(encoding="utf-8")
+
+
 def test_pack_writes_what_can_be_read_again_or_says_in_one_line_why_not(tmp_path):
     finished = write_release(tmp_path / "COOS-7", n=42)
     started, splits = runs.start(str(finished), "smoke")
@@ -228,7 +258,8 @@ def test_the_installed_command_helps_without_loading_the_workers():
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
     helped = subprocess.run([COMMAND, "--help"], capture_output=True, text=True)
     assert all(
-        f"  {command} " in helped.stdout for command in ("download", "check", "unpack", "simulate", "crop", "pack")
+        f"  {command} " in helped.stdout
+        for command in ("download", "check", "unpack", "simulate", "crop", "import", "pack")
     )
 
 

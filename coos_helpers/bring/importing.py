@@ -9,7 +9,7 @@ import numpy as np
 
 from coos_helpers.bring.crops import Look, look, reader
 from coos_helpers.bring.table import Table, read_table
-from coos_helpers.bring.write import write_release
+from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split_names import split_name
@@ -45,14 +45,16 @@ class Imported:
     def warnings(self):
         """List what is to be known of these cells, a sentence each."""
         seen, found = self.look, []
-        if missing := [name for name in ("plate", "well") if name not in self.known]:
-            found.append(
-                f"Nothing is known of {' and '.join(missing)}s: cells of one may be in training and in a test."
-            )
+        if missing := [f"{name}s" for name in ("plate", "well") if name not in self.known]:
+            found.append(f"Nothing is known of {' and '.join(missing)}: cells of one may be in training and in a test.")
         if seen.channels == 1:
             found.append("The images have one channel: the second, the nucleus, is zero in every cell.")
         if 0 < seen.eight_bit < len(self.table):
             found.append(f"{seen.eight_bit:,} images have 8 bits a pixel and the others 16: their counts differ.")
+        if splits := self.table.columns.get("split"):
+            pairs = set(zip(self.table.columns["class"], map(split_name, splits), strict=True))
+            if untrained := sorted({name for name, _ in pairs} - {name for name, split in pairs if split == "train"}):
+                found.append(f"No cell is in the training set of: {', '.join(untrained)}.")
         if passed := self.table.passed_over:
             found.append(f"{len(passed):,} images do not match the pattern and are left out, such as {passed[0]}.")
         return found
@@ -101,6 +103,11 @@ def import_cells(
     for name, files in zip(columns, paths, strict=True):
         table.distinct(name, [os.path.normpath(file) for file in files])
     files = list(zip(*paths, strict=True))
+    cells, names = (
+        {name: np.array(values) for name, values in table.columns.items()},
+        sorted(set(table.columns["class"])),
+    )
+    plan(cells, names, split, wells)  # which refuses a design before the long look at every image
     report = Imported(
         table,
         look(table, files, wanted, progress),
@@ -112,8 +119,6 @@ def import_cells(
     source = f"cells{zero} imported from {table.path.resolve().name}"
     about = {"images": report.look.digest, "channels": report.look.channels}
     about |= {name: n for name, n in zip(("cut", "padded"), report.look[1:3], strict=True) if n}
-    cells = {name: np.array(values) for name, values in table.columns.items()}
-    names = sorted(set(table.columns["class"]))
     write_release(out, cells, reader(files, wanted), names, source, split, about, progress, wells)
     return report
 

@@ -56,7 +56,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     DataError : the folder holds another release. ValueError : the cells cannot be used, or `data.design` refuses.
     """
     out, about = Path(out), dict(about or {}) | {"class_names": list(class_names), "source": source}
-    given = cells.get("split")
+    by_rules = split and "split" not in cells
     cells, made = plan(cells, class_names, split, wells)
     if progress:
         print(made.text(), flush=True)
@@ -78,7 +78,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
                 bar.set_description(name)
                 held = {key: values[rows[name]] for key, values in cells.items() if key not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
-        write_documents(out, MOTIVATION, made if split and given is None else None)
+        write_documents(out, MOTIVATION, made, by_rules)
     return out
 
 
@@ -106,7 +106,7 @@ def plan(cells, class_names, split=False, wells=None):
     cells["labels"] = np.array([number[name] for name in cells["class"].tolist()], np.int64)
     if "well" in cells:
         names, which = np.unique(cells["well"], return_inverse=True)
-        wells = wells or plate_format(names.tolist())
+        wells = plate_format(names.tolist(), wells)
         cells["well"] = np.array([well_name(name, wells) for name in names.tolist()])[which]
     if "split" not in cells:
         made = design(cells, wells) if split else describe(cells | {"split": np.full(len(cells["class"]), "train")})

@@ -71,6 +71,7 @@ class Design:
         for count in self.counts:
             numbers = [f"{n:,}" if n else "-" for n in count[2:]]
             lines.append(f"{count.split:6} {count.class_name:{width}} {numbers[0]:>7} {numbers[1]:>7} {numbers[2]:>9}")
+        lines += [f"plates of {self.wells} wells"] * bool(self.wells)
         return "\n".join([*lines, *(f"Note: {note}." for note in self.notes())])
 
     def notes(self):

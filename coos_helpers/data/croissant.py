@@ -28,7 +28,7 @@ CONTEXT = {
     **{word: f"cr:{word}" for word in WORDS.split()},
 }
 
-TYPES = {"u": "sc:Integer", "i": "sc:Integer", "f": "sc:Float", "S": "sc:Text", "O": "sc:Text"}
+TYPES = {"b": "sc:Boolean", "u": "sc:Integer", "i": "sc:Integer", "f": "sc:Float", "S": "sc:Text", "O": "sc:Text"}
 
 #: What the data sets are that every release has.
 MEANINGS = {

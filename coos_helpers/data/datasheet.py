@@ -23,14 +23,15 @@ RULES = {
 }
 
 
-def write_documents(folder, motivation, made=None, version=None):
+def write_documents(folder, motivation, made=None, by_rules=False, version=None):
     """Write `croissant.json` and `datasheet.md` beside the files of a release.
 
     Parameters
     ----------
     folder : holds a release of HDF5 files.
     motivation : a sentence: what the release is for.
-    made : `composition.Design`, if the split was made by `data.design`.
+    made : `composition.Design`, if more is known than the files say, such as dates.
+    by_rules : whether `data.design` made the split.
     version : of the release, a text, if it has one.
     """
     folder = Path(folder)
@@ -41,16 +42,16 @@ def write_documents(folder, motivation, made=None, version=None):
     about = {"name": name, "description": told} | ({"version": version} if version else {})
     text = json.dumps(croissant(release, about), indent=1, ensure_ascii=False)
     _write(folder / "croissant.json", text + "\n")
-    _write(folder / "datasheet.md", datasheet(name, release, motivation, made))
+    _write(folder / "datasheet.md", datasheet(name, release, motivation, made, by_rules))
 
 
-def datasheet(name, release, motivation, made=None):
+def datasheet(name, release, motivation, made=None, by_rules=False):
     """Write the datasheet of a release: motivation, composition, collection, splits and limits, as Markdown.
 
     Parameters
     ----------
     name : of the release. release : dict from split name to `Split`, of HDF5 files.
-    motivation, made : as for `write_documents`.
+    motivation, made, by_rules : as for `write_documents`.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def datasheet(name, release, motivation, made=None):
             *(f"| {' | '.join(text.replace('|', '/') for text in row)} |" for row in rows),
         ],
         "Collection": [f"Source: {first.source}.", "", *(f"- {key}: {value}" for key, value in facts.items())],
-        "Splits": _splits(release, made),
+        "Splits": _splits(release, by_rules),
         "Limits": _limits(release, found),
     }
     if factors:
@@ -94,9 +95,9 @@ def _known(release):
     return {key: np.concatenate(values) for key, values in known.items()}
 
 
-def _splits(release, made):
+def _splits(release, by_rules):
     """Say how the splits were made."""
-    if made is None:
+    if not by_rules:
         return [f"{', '.join(release)}: as they were given."]
     lines = [f"- {name}: {RULES[name]}." for name in release]
     return ["By the rules of Lu et al. (2019), section 2.2:", "", *lines]

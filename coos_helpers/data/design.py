@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 
 from coos_helpers.data.composition import Lack, describe, listed
-from coos_helpers.data.places import FORMATS, at_border, plate_format
+from coos_helpers.data.places import at_border, plate_format
 
 ELSE = "Bring more of it, leave the class out, or write a column `split` of your own."
 
@@ -30,14 +30,11 @@ def design(cells, wells=None):
 
     Raises
     ------
-    ValueError : a class would be left out of training, or a date is none.
+    ValueError : a class would be left out of training, a date is none, or no plate has so many wells.
     """
-    if wells not in (None, *FORMATS):
-        raise ValueError(f"found plates of {wells} wells; expected {', '.join(map(str, FORMATS))}.")
     known = {name: np.asarray(values, str) for name, values in cells.items()}
     classes, left = known["class"], np.ones(len(known["class"]), bool)  # what no rule has taken
-    if wells is None and "well" in known:
-        wells = plate_format(np.unique(known["well"]).tolist())
+    wells = plate_format(np.unique(known.get("well", [])).tolist(), wells)
     split, lacks = np.full(len(left), "train", "U5"), []
     for name, rule in {"test4": _microscope, "test3": _dates, "test2": _border, "test1": _random}.items():
         taken, missing = rule(known, left, wells)

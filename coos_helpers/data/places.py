@@ -9,18 +9,23 @@ LETTERS = re.compile(r"(A[A-F]|[A-Z])0?([0-9]{1,2})", re.IGNORECASE)
 ROW_COLUMN = re.compile(r"R([0-9]{1,2})C([0-9]{1,2})", re.IGNORECASE)
 
 
-def plate_format(names):
+def plate_format(names, wells=None):
     """Tell from the wells in use how many a plate has.
 
     Parameters
     ----------
     names : of wells, texts.
+    wells : how many there are, if somebody said it: 96, 384 or 1536; ValueError for another number.
 
     Returns
     -------
     96, 384 or 1536; None where it cannot be told, as wells that do not reach the last row and column of 96 are on
     larger plates, too.
     """
+    if wells is not None:
+        if wells not in FORMATS:
+            raise ValueError(f"found plates of {wells} wells; expected one of {', '.join(map(str, FORMATS))}.")
+        return wells
     places = [place for place in map(_lettered, names) if place]
     numbers = [int(name) for name in names if name.isdecimal() and int(name) > 0]
     last = [max((place[axis] for place in places), default=-1) for axis in (0, 1)]

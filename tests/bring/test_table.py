@@ -194,3 +194,16 @@ def test_whatever_a_table_holds_comes_back_as_it_was(tmp_path_factory, rows, sep
     (path := tmp_path_factory.mktemp("table") / "t.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
     table = read_table(path, ["image"])
     assert list(zip(*table.columns.values(), strict=True)) == [tuple(part.strip() for part in row) for row in rows]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text("image,class;\t\"' \n\r1.é\0", max_size=60))
+def test_no_text_ends_in_anything_but_a_table_or_a_message(tmp_path_factory, text):
+    (path := tmp_path_factory.mktemp("table") / "t.csv").write_bytes(("image,class\n" + text).encode())
+    try:
+        table = read_table(path, NEEDED, KNOWN)
+    except DataError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(len(values) == len(table) > 0 for values in table.columns.values())
+        assert all(table.columns["image"]) and table.lines == sorted(set(table.lines))
