@@ -1,5 +1,6 @@
 """The command `coos`: fetch, check, unpack, simulate, crop and import a release; score predictions; pack results."""
 
+import os
 import sys
 
 import click
@@ -164,7 +165,7 @@ def pack(out, data, profile):
     found = read_results(data, profile)
     size = pack.write(found, out)
     with store.atomic(f"{out}.md") as file:
-        file.write(card.of_results(found).encode())
+        file.write(card.of_run(found.about, sum(found.draws, []), f"the results in {os.path.basename(out)}").encode())
     click.echo(f"{out}: {len(found.table)} rows, {size / 1e6:.1f} MB. {found.caption}")
 
 

@@ -56,7 +56,8 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
     _check_channels(table, len(found[0].files), protein, nucleus)
     class_names = tuple(sorted({field.known["class"] for field in found}))
-    plan(_columns(found), class_names, wells=wells)  # so that names of wells are refused before any work
+    ten = {name: values.repeat(10) for name, values in _columns(found).items()}
+    plan(ten, class_names, split, wells)  # as if each field had ten cells: what is refused is so before any work
     asked = {"options": options, "protein": protein, "nucleus": nucleus}
     files = [file for field in found for file in (*field.files, field.labels) if file]
     state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]

@@ -1,5 +1,6 @@
 """A model card: a page on what a result is of, what it saw, how far it can be trusted, and what it is not for."""
 
+from coos_helpers.results.select import by_method
 from coos_helpers.results.tables import error_table
 
 NEVER = (
@@ -45,46 +46,41 @@ def of_score(score):
     return _page(about["name"], facts, columns, rows, limits, about["source"])
 
 
-def of_results(found):
-    """Write the card of the results of a run, which a pack holds.
+def of_run(about, rows, title):
+    """Write the card of the classifiers and networks of a run, such as those of one chapter or of a pack.
 
     Parameters
     ----------
-    found : `Results`.
+    about : dict as `Results.about`. rows : dicts from split name to `Predictions`, of all trainings.
+    title : what they are.
 
     Returns
     -------
     str, Markdown.
     """
-    about = found.about
-    table = error_table([row for trainings in found.draws for row in trainings])
-    splits = [name for name in table.columns if name not in ("features", "model")]
-    counts = {name: len(p.labels) for row in found.table for name, p in row.items()}
-    rows = [
-        [
-            row["features"],
-            row["model"],
-            len(trainings),
-            *(f"{row[name]:.1f}" if row[name] == row[name] else "–" for name in splits),
-        ]
-        for (_, row), trainings in zip(table.iterrows(), found.draws, strict=True)
-    ]
+    draws = by_method(filter(None, rows))
+    some = {name: p for row in rows for name, p in row.items()}
+    splits = [name for name in some if any(name in trainings[0] for trainings in draws)]
+    shown = []
+    for trainings in draws:
+        errors = error_table(trainings).iloc[0]
+        numbers = (f"{errors[name]:.1f}" if name in errors else "–" for name in splits)
+        shown.append([errors["features"], errors["model"], len(trainings), *numbers])
     facts = {
         "Data": about["source"],
-        "Classes": ", ".join(found.class_names),
-        "Cells": ", ".join(f"{name} {count:,}" for name, count in counts.items()),
+        "Classes": ", ".join(next(iter(some.values())).class_names) if some else "",
+        "Cells": ", ".join(f"{name} {len(p.labels):,}" for name, p in some.items()),
         "Profile": about["profile"],
         "Seed": about["seed"],
         "What they saw of the test cells": "nothing: all was fitted to the training set and chosen by it",
         "Made": f"{about['made']} on {about['machine']}; {_versions(about)}",
     }
-    wells = all(p.well is not None for row in found.table for p in row.values())
     limits = ["Where a network was trained several times, its error is the mean."]
-    limits += [] if wells else ["No wells are known of some splits: intervals are over cells there, and too narrow."]
+    if any(p.well is None for p in some.values()):
+        limits.append("No wells are known of some splits: intervals are over cells there, and too narrow.")
     if about["profile"] != "paper":
         limits.append("Networks are narrower, and were trained for a shorter time, than the paper's.")
-    columns = ["features", "model", "trainings", *splits]
-    return _page("results of a run", facts, columns, rows, limits, about["source"])
+    return _page(title, facts, ["features", "model", "trainings", *splits], shown, limits, about["source"])
 
 
 def _page(title, facts, columns, rows, limits, source):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from coos_helpers import classifiers, store
+from coos_helpers.results import card
 from coos_helpers.results.points import save_points
 from coos_helpers.shift.sample import subsample_pca
 
@@ -27,12 +28,15 @@ def enter(run, release, chapter, *, table, ladders=(), features=None, asides=(),
 
     Returns
     -------
-    None; `read_results` reads it.
+    None; `read_results` reads it. The model card of what was fitted lies beside it.
     """
     for name, of in (features or {}).items():
         save_points(run.folder, name, subsample_pca(of, release, seed=seed))
+    about = _about(run, release, seed)
+    with store.atomic(run.folder / "results" / f"{chapter}.md") as file:
+        file.write(card.of_run(about, table, f"what the chapter {chapter} fitted").encode())
     entry = {
-        "about": _about(run, release, seed),
+        "about": about,
         "table": [_names(row) for row in table],
         "ladders": [[_names(row) for row in ladder] for ladder in ladders if ladder],
         "samples": list(features or {}),

@@ -178,6 +178,18 @@ def test_options_that_do_not_fit_are_refused(fields, tmp_path, given, words):
     assert not list((tmp_path / "out").glob("[!.]*"))
 
 
+def test_a_design_is_made_where_it_is_asked_for_and_refused_before_any_work(fields, tmp_path, monkeypatch):
+    assert set(open_release(crop(fields, tmp_path / "out", split=True))) == {"train", "test1"}
+    table = fields / "fields.csv"
+    table.write_text(
+        table.read_text().replace("dose", "microscope").replace("A02,7", "A02,8").replace("A04,7", "A04,8")
+    )
+    monkeypatch.setattr(module, "cut", lambda *given: 1 / 0)
+    with pytest.raises(ValueError, match="no microscope with all classes"):
+        crop(fields, tmp_path / "other", split=True)
+    assert not (tmp_path / "other").exists()
+
+
 def test_channels_of_one_image_have_to_be_told_apart(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", small_fields.counts(), photometric="minisblack")
     (tmp_path / "t.csv").write_text("image,class,plate,well\na.tif,er,1,A1\n")
