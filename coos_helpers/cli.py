@@ -182,7 +182,7 @@ def evaluate(file, data, out, name, sees, baseline):
     cell is a cell's number in its split's file, from 0; predicted is a class. With a column score_<class> for each
     class, what it claims is scored as well. Rows of the split train-by-plate, of training cells whose plate was held
     out, help to say how other plates vary. Writes into the folder of --out, which holds no other result yet:
-    report.html (a page for any browser), score.json (the same numbers), card.md (a model card) and predictions.coos (a
+    report.html (a page for any browser), score.json (the same numbers), card.md (a model card) and predictions.pack (a
     pack, for the board of results).
     """
     import json
@@ -197,7 +197,7 @@ def evaluate(file, data, out, name, sees, baseline):
     from coos_helpers.results.brought import pack_up
 
     matplotlib.use("agg")
-    written, out, file = ("report.html", "score.json", "card.md", "predictions.coos"), Path(out), Path(file)
+    written, out, file = ("report.html", "score.json", "card.md", "predictions.pack"), Path(out), Path(file)
 
     def refuse_another():
         if there := [part for part in written if (out / part).exists()]:
@@ -211,7 +211,7 @@ def evaluate(file, data, out, name, sees, baseline):
     made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
     with store.alone(out):
         refuse_another()  # which may have come meanwhile
-        pack_up(file, release, name, out / "predictions.coos")
+        pack_up(file, release, name, out / "predictions.pack")
         for part, text in zip(written, made, strict=False):
             with store.atomic(out / part) as handle:
                 handle.write(text.encode())

@@ -302,10 +302,10 @@ def test_evaluate_writes_a_report_the_same_numbers_a_card_and_a_pack(tmp_path):
     result = run("evaluate", *given, "--out", out)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines()[-1] == f"The report is {out / 'report.html'}."
-    assert sorted(part.name for part in out.iterdir()) == ["card.md", "predictions.coos", "report.html", "score.json"]
+    assert sorted(part.name for part in out.iterdir()) == ["card.md", "predictions.pack", "report.html", "score.json"]
     score = json.loads((out / "score.json").read_text())
     value = score["splits"]["test3"]["balanced_error"]["value"]
-    found = pack.read(out / "predictions.coos")
+    found = pack.read(out / "predictions.pack")
     assert value == results.error_table(found.table)["test3"][0]
     assert f"test3: balanced error {value:.1f} %" in result.stdout and score["baseline"]["name"] == "Texture, L1 LR"
     page = (out / "report.html").read_text()
