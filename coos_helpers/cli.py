@@ -185,36 +185,9 @@ def evaluate(file, data, out, name, sees, baseline):
     report.html (a page for any browser), score.json (the same numbers), card.md (a model card) and predictions.pack (a
     pack, for the board of results).
     """
-    import json
-    from pathlib import Path
+    from coos_helpers.plots.report_folder import evaluate
 
-    import matplotlib
-
-    from coos_helpers import store
-    from coos_helpers.data import DataError, open_release
-    from coos_helpers.plots import report
-    from coos_helpers.results import card, score
-    from coos_helpers.results.brought import pack_up
-
-    matplotlib.use("agg")
-    written, out, file = ("report.html", "score.json", "card.md", "predictions.pack"), Path(out), Path(file)
-
-    def refuse_another():
-        if there := [part for part in written if (out / part).exists()]:
-            remedy = "Name another, or move them."
-            raise DataError(out, f"{', '.join(there)} of another result", "a folder without one", remedy)
-
-    refuse_another()
-    beside = None if baseline == "none" else baseline
-    release, name = open_release(data), name or file.stem
-    found = score(file, release, name=name, sees=sees, baseline=beside)
-    made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
-    with store.alone(out):
-        refuse_another()  # which may have come meanwhile
-        pack_up(file, release, name, out / "predictions.pack")
-        for part, text in zip(written, made, strict=False):
-            with store.atomic(out / part) as handle:
-                handle.write(text.encode())
+    found = evaluate(file, data, out, name, sees, None if baseline == "none" else baseline)
     for split, of in found["splits"].items():
         click.echo(f"{split}: balanced error {of['balanced_error']['value']:.1f} %")
-    click.echo(f"The report is {out / 'report.html'}.")
+    click.echo(f"The report is {os.path.join(out, 'report.html')}.")
