@@ -3,7 +3,7 @@
 The steps, in the order in which data go through them:
 
 - `data`: a release on disk becomes a dict of `Split`. `fetch` brings it there, `simulate` makes one, and `bring`
-  makes one of your own fields of view or crops.
+  makes one of fields of view or crops that somebody brings.
 - `representations`: a split becomes features, (N, d).
 - `classifiers`: features become classes.
 - `results`: what a classifier said of each cell is kept, entered into the run's table, packed and read.

@@ -56,14 +56,15 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
     _check_channels(table, len(found[0].files), protein, nucleus)
     class_names = tuple(sorted({field.known["class"] for field in found}))
-    plan(_columns(found), class_names, wells=wells)  # so that names of wells are refused before any work
+    ten = {name: values.repeat(10) for name, values in _columns(found).items()}
+    plan(ten, class_names, split, wells)  # as if each field had ten cells: what is refused is so before any work
     asked = {"options": options, "protein": protein, "nucleus": nucleus}
     files = [file for field in found for file in (*field.files, field.labels) if file]
     state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     known = [(field.name, field.known, None if field.centres is None else field.centres.tolist()) for field in found]
     run = key(asked=asked, code=code_key("bring.crop"), split=[split, wells], state=state, known=known)
     with alone(out, "crop"):
-        if _begun(out, run) and (out / DONE).exists():
+        if _begun(out, run) and (out / DONE).exists() and find_splits(out)[0]:
             return out
         work = out / WORK
         work.mkdir(exist_ok=True)
@@ -127,12 +128,8 @@ def _begun(out, run):
     except (OSError, ValueError):  # none there, or damaged
         pass
     if find_splits(out)[0] or (out / DONE).exists():
-        raise DataError(
-            out,
-            "another release, or one made with other options",
-            "an empty folder",
-            "Choose one, or remove what is there.",
-        )
+        found = "another release, or one made with other options"
+        raise DataError(out, found, "an empty folder", "Choose one, or remove what is there.")
     with atomic(out / RUN) as file:
         file.write(seal(run))
     return False

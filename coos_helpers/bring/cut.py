@@ -43,12 +43,14 @@ def cut(table, field, asked, code, work):
             counts, found, labels = see(field, **asked)
             crops, kept = take(counts, found)
             told = {"left_out": int((~kept).sum()), "shape": counts.shape[1:], "bits": 8 * counts.itemsize}
+            if field.labels or labels is None:  # outlines of others need not lie where the light falls off
+                labels = segment.segment(counts[1])
             told["warnings"] = warnings_of(counts, labels, len(found), len(crops))
             with atomic(path) as file:
                 np.savez(file, images=crops, centres=found[kept], told=json.dumps(told))
     except DataError as error:
         file, found, *rest = error.args
-        raise error if file == table.path else table.error(field.row, f"{found} ({file})", *rest) from error
+        raise table.error(field.row, f"{found} ({file})", *rest) from error
     with np.load(path, allow_pickle=False) as kept:
         told = json.loads(str(kept["told"]))
         return Cropped(path, kept["centres"], told["left_out"], tuple(told["shape"]), told["bits"], told["warnings"])
@@ -86,7 +88,7 @@ def warnings_of(counts, labels, nuclei, crops):
             odd.append(f"constant {channel} image")
         elif many[-1] > SATURATED * pixels.size and many[-1] > below[-1]:
             odd.append(f"saturated {channel} image: {many[-1] / pixels.size:.1%} of pixels at {len(many) - 1}")
-    if labels is not None and (blur := segment.blur(counts[1], labels)) > BLURRED:
+    if (blur := segment.blur(counts[1], labels)) > BLURRED:
         odd.append(f"blurred: edges of nuclei {blur:.2f} times as wide as their radius")
     return odd
 

@@ -83,7 +83,7 @@ def segment(image, options=None):
         return np.zeros(image.shape, np.int32)
     mask = _filled(smooth > threshold, math.pi / 4 * small**2)
     # A long nucleus has several deepest points, a little apart: smoothing joins those nearer than a nucleus is wide.
-    depth = ndimage.gaussian_filter(_depth(mask), small / 4)
+    depth = _depth(mask, small / 4)
     peaks = peak_local_max(depth, min_distance=max(round(small / 2), 1), threshold_abs=1.0, exclude_border=False)
     seeds = np.zeros(image.shape, np.int32)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
@@ -124,7 +124,7 @@ def blur(image, labels):
     image, inside = np.asarray(image, np.float32), labels > 0
     if not inside.any():
         return math.nan
-    smooth = ndimage.gaussian_filter(image, 1.0)
+    smooth = ndimage.uniform_filter(image, 3)
     rows, columns = np.nonzero(inside & ~ndimage.binary_erosion(inside, border_value=1))
     above, below = np.maximum(rows - 1, 0), np.minimum(rows + 1, len(image) - 1)
     left, right = np.maximum(columns - 1, 0), np.minimum(columns + 1, image.shape[1] - 1)
@@ -157,15 +157,17 @@ def _filled(mask, area):
     return mask | hole[parts]
 
 
-def _depth(mask):
-    """Give each pixel's distance to the background, as `distance_transform_edt`, in a quarter of its time.
+def _depth(mask, smooth):
+    """Give each pixel's distance to the background, smoothed by a Gaussian within each part of the mask.
 
-    It looks only where the mask is: at the box around each of its parts, and the background next to that.
+    Without smoothing it is `distance_transform_edt`, in a quarter of its time: it looks only at the box around each
+    part, and the background next to that.
     """
     depth = np.zeros(mask.shape, np.float32)
     parts, _ = ndimage.label(mask, np.ones((3, 3)))
     for number, box in enumerate(ndimage.find_objects(parts), 1):
         box = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
         own = parts[box] == number
-        depth[box][own] = ndimage.distance_transform_edt(own)[own]
+        far = ndimage.distance_transform_edt(own)
+        depth[box][own] = ndimage.gaussian_filter(far, smooth, mode="constant")[own]
     return depth

@@ -178,6 +178,18 @@ def test_options_that_do_not_fit_are_refused(fields, tmp_path, given, words):
     assert not list((tmp_path / "out").glob("[!.]*"))
 
 
+def test_a_design_is_made_where_it_is_asked_for_and_refused_before_any_work(fields, tmp_path, monkeypatch):
+    assert set(open_release(crop(fields, tmp_path / "out", split=True))) == {"train", "test1"}
+    table = fields / "fields.csv"
+    table.write_text(
+        table.read_text().replace("dose", "microscope").replace("A02,7", "A02,8").replace("A04,7", "A04,8")
+    )
+    monkeypatch.setattr(module, "cut", lambda *given: 1 / 0)
+    with pytest.raises(ValueError, match="no microscope with all classes"):
+        crop(fields, tmp_path / "other", split=True)
+    assert not (tmp_path / "other").exists()
+
+
 def test_channels_of_one_image_have_to_be_told_apart(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", small_fields.counts(), photometric="minisblack")
     (tmp_path / "t.csv").write_text("image,class,plate,well\na.tif,er,1,A1\n")
@@ -200,3 +212,16 @@ def test_real_fields_have_as_many_nuclei_as_one_counts_by_eye(tmp_path):
     assert "Warning" not in said and "8-bit images: 2 fields" in said
     cells, left = (int(re.search(pattern, said)[1]) for pattern in (r"(\d+) cells", r"left out: (\d+)"))
     assert 400 < cells + left < 440  # by eye about 230 and 185
+
+
+def test_real_crops_pasted_to_a_field_come_back_as_they_were(real_cells, tmp_path):
+    with h5py.File(real_cells / "COOS_yeast5_test1.hdf5") as file:
+        cells = file["data"][:64]
+    field = cells.reshape(8, 8, 2, 64, 64).transpose(2, 0, 3, 1, 4).reshape(2, 512, 512)
+    labels = {"axes": "CYX", "Labels": ["GFP", "RFP"]}
+    tifffile.imwrite(tmp_path / "a.tif", field, imagej=True, metadata=labels)
+    (tmp_path / "t.csv").write_text("image,class,plate,well\na.tif,er,1,A1\n")
+    middles = [f"a,{64 * (i % 8) + 31.5},{64 * (i // 8) + 31.5}" for i in range(64)]
+    (tmp_path / "c.txt").write_text("\n".join(["field,x,y", *middles]))
+    out = crop(tmp_path, tmp_path / "out", protein="gfp", nucleus="RFP", centres=tmp_path / "c.txt")
+    np.testing.assert_array_equal(open_release(out)["train"].images[:], cells)

@@ -108,7 +108,7 @@ def test_an_option_that_cannot_be_meant_is_refused(options, words):
 def test_depth_is_the_distance_to_the_background_wherever_the_parts_lie():
     mask = ndimage.gaussian_filter(np.random.default_rng(0).random((150, 170)), 2) > 0.5
     assert mask[0].any() and mask[:, -1].any()
-    np.testing.assert_allclose(module._depth(mask), ndimage.distance_transform_edt(mask), rtol=1e-6)
+    np.testing.assert_allclose(module._depth(mask, 0), ndimage.distance_transform_edt(mask), rtol=1e-6)
 
 
 @pytest.mark.parametrize("gain, offset", [(1, 0), (20, 0), (1, 500)])
