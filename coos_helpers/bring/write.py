@@ -14,7 +14,7 @@ from coos_helpers.data.composition import describe
 from coos_helpers.data.datasheet import write_documents
 from coos_helpers.data.design import RULES, design
 from coos_helpers.data.errors import DataError
-from coos_helpers.data.places import plate_format, well_name
+from coos_helpers.data.places import plate_format, well_name, well_place
 from coos_helpers.data.split import CELL
 from coos_helpers.data.split_names import find_splits, split_name
 from coos_helpers.store.files import atomic
@@ -72,7 +72,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
         _check_folder(out, set(paths.values()) - {paths[name] for name in missing})
         total = sum(len(rows[name]) for name in missing)
         _check_room(out, total)
-        if "well" in cells:
+        if any(well_place(name, made.wells) for name in np.unique(cells.get("well", [])).tolist()):
             draw_plates(out / "plates.png", cells, made, list(class_names))
         with tqdm(total=total, unit=" cells", disable=not (progress and missing)) as bar:
             for name in missing:
