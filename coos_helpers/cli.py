@@ -82,11 +82,11 @@ def unpack(folder, out):
 @click.option("--seed", type=int, default=0, help="The same seed, 0 to 2^63 - 1, gives the same cells.")
 def simulate(out, scale, seed):
     """Write a simulated release to OUT, in the format of the real one."""
-    from coos_helpers.data.datasheet import write_documents
-    from coos_helpers.simulate.release import VERSION, simulate
+    from coos_helpers.simulate.describe import describe_release
+    from coos_helpers.simulate.release import simulate
 
     simulate(out, scale=scale, seed=seed)
-    write_documents(out, "To learn and test methods on cells whose every cause is known.", version=f"{VERSION}.0.0")
+    describe_release(out)
     click.echo(f"Simulated cells are in {out}.")
 
 

@@ -23,10 +23,11 @@ from conftest import FILES, cells, files_up_to, write_release, write_split
 
 from coos_helpers import data, results, runs
 from coos_helpers.cli import main
-from coos_helpers.data import datasheet, unpack
+from coos_helpers.data import unpack
 from coos_helpers.fetch import zenodo
 from coos_helpers.results import pack
 from coos_helpers.shift.sample import Sample
+from coos_helpers.simulate import describe
 from coos_helpers.simulate import release as simulated
 
 COMMAND = Path(sys.executable).with_name("coos")
@@ -132,7 +133,7 @@ def test_download_and_simulate_pass_on_what_they_are_given(tmp_path, monkeypatch
     asked = []
     monkeypatch.setattr(zenodo, "download", lambda folder: asked.append(folder) or [Path(folder) / "a.hdf5"])
     monkeypatch.setattr(simulated, "simulate", lambda out, **options: asked.append((out, options)))
-    monkeypatch.setattr(datasheet, "write_documents", lambda *_, **__: None)
+    monkeypatch.setattr(describe, "describe_release", lambda out: None)
     assert run("download", tmp_path).stdout == f"{tmp_path / 'a.hdf5'}\n"
     assert run("download").stdout == f"{Path('COOS-7') / 'a.hdf5'}\n"
     assert run("simulate", tmp_path, "--scale", "0.01", "--seed", "3").exit_code == 0

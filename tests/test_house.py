@@ -23,6 +23,10 @@ BESIDE["runs"] = {"data", "simulate", "store", "published"}
 PUBLIC = {
     "data": "open_release open_split Split DataError design",
     "bring": "read_table write_release",
+    "bring.crop": "crop",
+    "bring.segment": "segment centres Options",
+    "bring.images": "read_image read_mask",
+    "simulate.fields": "draw_fields write_fields",
     "representations.rescale": "min_max percentile to_8bit",
     "representations.haralick": "haralick",
     "representations.texture": "features",

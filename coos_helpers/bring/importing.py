@@ -95,7 +95,9 @@ def import_cells(
     ValueError : the split would leave a class out of training.
     """
     table = Path(table)
-    by_class = pattern is None and table.is_dir()
+    if (by_class := pattern is None and table.is_dir()) and not any(table.glob("*/*")):
+        remedy = "Move the images there, or read what is known from the names of files with --pattern."
+        raise DataError(table, "no folder with files", "a folder for each class, with its images", remedy)
     table = read_table(table, ["class"], [*KNOWN, *FILES], CLASSES if by_class else pattern)
     columns, wanted = _file_columns(table, protein, nucleus)
     _check(table)
@@ -103,10 +105,8 @@ def import_cells(
     for name, files in zip(columns, paths, strict=True):
         table.distinct(name, [os.path.normpath(file) for file in files])
     files = list(zip(*paths, strict=True))
-    cells, names = (
-        {name: np.array(values) for name, values in table.columns.items()},
-        sorted(set(table.columns["class"])),
-    )
+    cells = {name: np.array(values) for name, values in table.columns.items()}
+    names = sorted(set(table.columns["class"]))
     plan(cells, names, split, wells)  # which refuses a design before the long look at every image
     report = Imported(
         table,

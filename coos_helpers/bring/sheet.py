@@ -77,27 +77,21 @@ def _spread(crops, n):
 
 def _draw_field(ax, field, one, counts, centres, labels):
     """Draw the middle of a field, its nuclei, and what is odd about it."""
-    image = _stretched(counts[1])
+    top, left = ((length - min(length, WINDOW)) // 2 for length in one.shape)
+    window = slice(top, top + WINDOW), slice(left, left + WINDOW)
+    image = _stretched(counts[1][window])
     colours = np.repeat(image[..., None], 3, axis=2)
     if labels is not None:
-        colours[find_boundaries(labels, mode="outer")] = OUTLINE
-    kept = {tuple(point) for point in one.centres}
-    if len(centres):
-        colour = [KEPT if tuple(point) in kept else LEFT for point in centres]
-        ax.scatter(*centres.T, s=6, c=colour, linewidths=0)
-    height, width = one.shape
+        colours[find_boundaries(labels[window], mode="outer")] = OUTLINE
     ax.imshow(colours)
-    ax.set_xlim(*_middle(width))
-    ax.set_ylim(*_middle(height)[::-1])
+    kept = {tuple(point) for point in one.centres}
+    places = centres - (left, top)
+    shown = ((places >= 0) & (places < image.shape[::-1])).all(1)
+    colour = [KEPT if tuple(point) in kept else LEFT for point in centres[shown]]
+    ax.scatter(*places[shown].T, s=6, c=colour, linewidths=0)
     title = f"{field.name} ({field.known['class']}): {len(one.centres)} cells, {one.left_out} left out"
     title += f"; the middle {WINDOW} pixels" if max(one.shape) > WINDOW else ""
     ax.set_title("\n".join([title, *one.warnings]), fontsize=8, parse_math=False)
-
-
-def _middle(length):
-    """Give the ends of the part of an axis that is shown."""
-    half = min(length, WINDOW) / 2
-    return length / 2 - half - 0.5, length / 2 + half - 0.5
 
 
 def _strip(crops):

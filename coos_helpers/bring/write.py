@@ -12,9 +12,9 @@ from tqdm import tqdm
 from coos_helpers.bring.plates import draw_plates
 from coos_helpers.data.composition import describe
 from coos_helpers.data.datasheet import write_documents
-from coos_helpers.data.design import design
+from coos_helpers.data.design import RULES, design
 from coos_helpers.data.errors import DataError
-from coos_helpers.data.places import plate_format, well_name
+from coos_helpers.data.places import plate_format, well_name, well_place
 from coos_helpers.data.split import CELL
 from coos_helpers.data.split_names import find_splits, split_name
 from coos_helpers.store.files import atomic
@@ -24,6 +24,8 @@ from coos_helpers.store.lock import alone
 BATCH = 512  # cells read in one piece: 8 MiB of pixels
 
 MOTIVATION = "To measure how a classifier of these cells does on cells that are unlike those of its training set."
+GIVEN = "As they were given; without any, all cells are `train`."
+
 EMPTY = "Choose an empty folder, or remove what is there if it is no longer needed."
 
 
@@ -68,17 +70,18 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
             half.unlink()
         missing = [name for name, path in paths.items() if not _finished(path, mark)]
         _check_folder(out, set(paths.values()) - {paths[name] for name in missing})
-        _check_room(out, sum(len(rows[name]) for name in missing))
-        if "well" in cells:
+        total = sum(len(rows[name]) for name in missing)
+        _check_room(out, total)
+        if any(well_place(name, made.wells) for name in np.unique(cells.get("well", [])).tolist()):
             draw_plates(out / "plates.png", cells, made, list(class_names))
-        with tqdm(
-            total=sum(len(rows[name]) for name in missing), unit=" cells", disable=not (progress and missing)
-        ) as bar:
+        with tqdm(total=total, unit=" cells", disable=not (progress and missing)) as bar:
             for name in missing:
                 bar.set_description(name)
-                held = {key: values[rows[name]] for key, values in cells.items() if key not in ("class", "split")}
+                held = {what: values[rows[name]] for what, values in cells.items() if what not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
-        write_documents(out, MOTIVATION, made, by_rules)
+        rules = [f"- {name}: {RULES[name]}." for name in rows]
+        how = "\n".join(["By the rules of Lu et al. (2019), section 2.2:", "", *rules]) if by_rules else GIVEN
+        write_documents(out, {"motivation": MOTIVATION, "splits": how}, made)
     return out
 
 
@@ -109,7 +112,8 @@ def plan(cells, class_names, split=False, wells=None):
         wells = plate_format(names.tolist(), wells)
         cells["well"] = np.array([well_name(name, wells) for name in names.tolist()])[which]
     if "split" not in cells:
-        made = design(cells, wells) if split else describe(cells | {"split": np.full(len(cells["class"]), "train")})
+        train = {"split": np.full(len(cells["class"]), "train")}
+        made = design(cells, wells) if split else describe(cells | train, wells)
         return cells | {"split": made.split}, made
     texts, which = np.unique(cells["split"], return_inverse=True)
     names = [split_name(text) for text in texts.tolist()]
@@ -138,6 +142,8 @@ def _write_split(path, cells, rows, read, attributes, advance):
 
 def _finished(path, mark):
     """Say whether a split's file is there, of the same cells, and written to its end: `complete` is written last."""
+    if not path.is_file():  # who opens a named pipe waits for ever
+        return False
     try:
         with h5py.File(path, "r", locking=False) as file:
             return file.attrs.get("mark") == mark and bool(file.attrs.get("complete"))

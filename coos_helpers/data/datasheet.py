@@ -14,44 +14,36 @@ from coos_helpers.store.files import atomic
 #: Attributes that say nothing to a reader.
 MARKS = ("class_names", "source", "mark", "complete", "simulator")
 
-RULES = {
-    "train": "what is left",
-    "test1": "a random fifth of each class's cells, of the same wells as `train`",
-    "test2": "the wells at the border of the plates of `train`",
-    "test3": "the two latest days of each class (one, where there are two)",
-    "test4": "other microscopes than that of `train`",
-}
 
-
-def write_documents(folder, motivation, made=None, by_rules=False, version=None):
+def write_documents(folder, told, made=None, version=None):
     """Write `croissant.json` and `datasheet.md` beside the files of a release.
 
     Parameters
     ----------
     folder : holds a release of HDF5 files.
-    motivation : a sentence: what the release is for.
+    told : dict of what the files do not say: `motivation`, what the release is for, `splits`, how they were made, and
+        maybe `limits`; sentences in Markdown.
     made : `composition.Design`, if more is known than the files say, such as dates.
-    by_rules : whether `data.design` made the split.
     version : of the release, a text, if it has one.
     """
     folder = Path(folder)
     release = open_release(folder)
     first = next(iter(release.values()))
     name, cells = folder.resolve().name, sum(map(len, release.values()))
-    told = f"{cells:,} images of single cells, classes {', '.join(first.class_names)}. Source: {first.source}."
-    about = {"name": name, "description": told} | ({"version": version} if version else {})
+    what = f"{cells:,} images of single cells, classes {', '.join(first.class_names)}. Source: {first.source}."
+    about = {"name": name, "description": what} | ({"version": version} if version else {})
     text = json.dumps(croissant(release, about), indent=1, ensure_ascii=False)
     _write(folder / "croissant.json", text + "\n")
-    _write(folder / "datasheet.md", datasheet(name, release, motivation, made, by_rules))
+    _write(folder / "datasheet.md", datasheet(name, release, told, made))
 
 
-def datasheet(name, release, motivation, made=None, by_rules=False):
+def datasheet(name, release, told, made=None):
     """Write the datasheet of a release: motivation, composition, collection, splits and limits, as Markdown.
 
     Parameters
     ----------
     name : of the release. release : dict from split name to `Split`, of HDF5 files.
-    motivation, made, by_rules : as for `write_documents`.
+    told, made : as for `write_documents`.
 
     Returns
     -------
@@ -65,7 +57,7 @@ def datasheet(name, release, motivation, made=None, by_rules=False):
     rows = [(count.split, count.class_name, *(f"{n:,}" if n else "not known" for n in count[2:]))
             for count in found.counts]  # fmt: skip
     parts = {
-        "Motivation": [motivation],
+        "Motivation": [told["motivation"]],
         "Composition": [
             f"Images of single cells, 2 x 64 x 64 camera counts (protein, nucleus), {len(first.class_names)} classes.",
             "",
@@ -74,12 +66,12 @@ def datasheet(name, release, motivation, made=None, by_rules=False):
             *(f"| {' | '.join(text.replace('|', '/') for text in row)} |" for row in rows),
         ],
         "Collection": [f"Source: {first.source}.", "", *(f"- {key}: {value}" for key, value in facts.items())],
-        "Splits": _splits(release, by_rules),
-        "Limits": _limits(release, found),
+        "Splits": [told["splits"]],
+        "Limits": [f"- {line}" for line in [*filter(None, [told.get("limits")]), *_limits(release, found)]],
     }
     if factors:
         parts["Composition"] += ["", "Of each cell the true causes are known (`truth`):", ""]
-        parts["Composition"] += [f"- `{key}` ({told['unit']}): {told['meaning']}" for key, told in factors.items()]
+        parts["Composition"] += [f"- `{key}` ({one['unit']}): {one['meaning']}" for key, one in factors.items()]
     sections = [f"## {title}\n\n" + "\n".join(lines) for title, lines in parts.items()]
     return "\n\n".join([f"# {name}", *sections]).replace("\n\n\n", "\n\n") + "\n"
 
@@ -95,14 +87,6 @@ def _known(release):
     return {key: np.concatenate(values) for key, values in known.items()}
 
 
-def _splits(release, by_rules):
-    """Say how the splits were made."""
-    if not by_rules:
-        return [f"{', '.join(release)}: as they were given."]
-    lines = [f"- {name}: {RULES[name]}." for name in release]
-    return ["By the rules of Lu et al. (2019), section 2.2:", "", *lines]
-
-
 def _limits(release, found):
     """Say what the release cannot show."""
     lines = ["No licence is stated here: agree on one before you hand the files on."]
@@ -111,7 +95,7 @@ def _limits(release, found):
     if len(release) == 1:
         lines.append("There is one split: nothing is held out.")
     lines += [f"{note[0].upper()}{note[1:]}." for note in found.notes()]
-    return [f"- {line}" for line in lines]
+    return lines
 
 
 def _write(path, text):

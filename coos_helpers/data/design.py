@@ -7,6 +7,15 @@ import numpy as np
 from coos_helpers.data.composition import Lack, describe, listed
 from coos_helpers.data.places import at_border, plate_format
 
+#: What each split is, where `design` makes it.
+RULES = {
+    "train": "what is left",
+    "test1": "a random fifth of each class's cells that are left",
+    "test2": "the wells at the border of the plates that are left",
+    "test3": "the two latest days of each class (one, where there are two)",
+    "test4": "other microscopes than that of `train`",
+}
+
 ELSE = "Bring more of it, leave the class out, or write a column `split` of your own."
 
 

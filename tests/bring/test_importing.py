@@ -126,6 +126,13 @@ def test_a_folder_of_classes_is_imported_with_a_warning(tmp_path):
     assert release["train"].well is None and release["train"].plate is None
 
 
+def test_a_folder_without_folders_of_classes_is_refused(tmp_path):
+    save(tmp_path / "in" / "ER_1.tif", IMAGES[0])
+    refused(
+        tmp_path / "in", tmp_path / "out", "found no folder with files; expected a folder for each class", "--pattern"
+    )
+
+
 @pytest.mark.parametrize("form, pattern, options", [
     ("{plate}/{well}_{klass}_{i}.tif", r"(?P<plate>\d)/(?P<well>\w+)_(?P<class>\w+)_\d\.tif", {}),
     ("{klass}_{plate}_{well}_{i}_{channel}.tif",

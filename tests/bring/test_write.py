@@ -52,7 +52,8 @@ def test_without_plates_wells_and_splits_all_is_training(tmp_path):
     release = open_release(written(tmp_path, {"class": KNOWN["class"]}))
     assert list(release) == ["train"] and len(release["train"]) == N
     assert release["train"].well is None and release["train"].plate is None
-    assert not (tmp_path / "plates.png").exists()
+    written(tmp_path / "odd", {"class": KNOWN["class"], "well": np.full(N, "of no place")})
+    assert not list(tmp_path.rglob("plates.png"))
 
 
 def test_the_split_is_made_only_where_it_is_asked_for_and_none_is_given(tmp_path):

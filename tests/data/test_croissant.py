@@ -12,6 +12,9 @@ from coos_helpers.data import croissant, open_release
 from coos_helpers.data.datasheet import write_documents
 from coos_helpers.simulate import FACTORS, VERSION
 
+# Of rdflib, within mlcroissant.
+pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
+
 
 @pytest.fixture
 def described():
@@ -20,7 +23,7 @@ def described():
     logging.disable(logging.WARNING)  # of what is recommended, such as a licence, which only you can choose
 
     def read(folder, **options):
-        write_documents(folder, "For a test.", **options)
+        write_documents(folder, {"motivation": "For a test.", "splits": "As given."}, **options)
         found = mlcroissant.Dataset(jsonld=folder / "croissant.json")
         assert not found.metadata.ctx.issues.errors
         return found, json.loads((folder / "croissant.json").read_text(encoding="utf-8"))

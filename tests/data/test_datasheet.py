@@ -9,12 +9,14 @@ from conftest import cells, write_release
 from coos_helpers.bring import write_release as write
 from coos_helpers.data.datasheet import write_documents
 from coos_helpers.simulate import FACTORS
+from coos_helpers.simulate.describe import describe_release
 
+TOLD = {"motivation": "For a test.", "splits": "As given.", "limits": "Too few."}
 PARTS = ["Motivation", "Composition", "Collection", "Splits", "Limits"]
 
 
 def sheet(folder, **options):
-    write_documents(folder, "For a test.", **options)
+    write_documents(folder, TOLD, **options)
     text = (folder / "datasheet.md").read_text(encoding="utf-8")
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == PARTS
     return dict(zip(PARTS, text.split("## ")[1:], strict=True))
@@ -26,7 +28,7 @@ def test_five_parts_say_what_is_in_the_files(tmp_path):
     assert "For a test." in found["Motivation"]
     assert "| train | a | 2 | 2 | 2 |" in found["Composition"] and "| test1 | g/h |" in found["Composition"]
     assert "Source: drawn at random." in found["Collection"] and "- seed: 7" in found["Collection"]
-    assert "train, test1: as they were given." in found["Splits"] and "licence" in found["Limits"]
+    assert "As given." in found["Splits"] and "- Too few." in found["Limits"] and "licence" in found["Limits"]
 
 
 def test_what_is_not_known_is_a_limit(tmp_path):
@@ -47,6 +49,9 @@ def test_a_made_split_says_by_which_rules_and_what_was_left_out(tmp_path):
 def test_the_simulated_release_names_its_factors(simulated_folder, tmp_path):
     for path in simulated_folder.glob("*.hdf5"):
         (tmp_path / path.name).symlink_to(path)
+    describe_release(tmp_path)
+    text = (tmp_path / "datasheet.md").read_text(encoding="utf-8")
+    assert "neither COOS-7's nor of any real cell" in text and "Table 2" in text
     found = sheet(tmp_path)
     assert all(f"- `{factor.name}` ({factor.unit}): {factor.meaning}" in found["Composition"] for factor in FACTORS)
     assert "- seed: 0" in found["Collection"] and "- version: 1" in found["Collection"]
