@@ -39,9 +39,9 @@ def main():
         out = Path(folder) / "out"
         spent = {(name, jobs): [] for name in tables for jobs in (1, 2)}
         sides = {side: partial(run, tables[side[0]], out, side[1], spent[side]) for side in spent}
-        times = common.race(sides, REPEATS)
-        run(tables["more"], out, 2, [])
+        run(tables["more"], out, 2, [])  # which starts the processes, too
         found, false, nuclei, cells = score(drawn, out)
+        times = common.race(sides, REPEATS)
     each = {jobs: per_field(times["few", jobs], times["more", jobs]) for jobs in (1, 2)}
     once = np.median(times["few", 2]) - FEW * np.median(each[2])
     whole = [max(once, 0) + MANY * seconds for seconds in each[2]]
