@@ -9,6 +9,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from coos_helpers.bring import report, segment, sheet
+from coos_helpers.bring.crops import CHOOSE
 from coos_helpers.bring.cut import cut, see
 from coos_helpers.bring.fields import read_fields
 from coos_helpers.bring.write import plan, write_release
@@ -35,7 +36,7 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     fields, labels, centres : as `fields.read_fields` takes them.
     out : the folder to write to, made if missing.
     options : `segment.Options`, where neither labels nor centres are given.
-    protein, nucleus : which channels of an image that holds both: number, from 1, or name.
+    protein, nucleus : which channel is which, as for `crops.read_channels`; one image of both needs both told.
     split, wells : as for `write_release`.
     jobs : processes; -1 for all cores. They change no byte.
     progress : whether a progress bar is drawn on stderr.
@@ -54,7 +55,8 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     table, found = read_fields(fields, labels, centres)
     if options != segment.Options() and (labels or centres or found[0].labels):
         raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
-    _check_channels(table, len(found[0].files), protein, nucleus)
+    if len(found[0].files) == 1 and not (protein and nucleus):  # of two, neither is the first by custom
+        raise DataError(table.path, "one file of both channels", "to know protein and nucleus", CHOOSE)
     class_names = tuple(sorted({field.known["class"] for field in found}))
     ten = {name: values.repeat(10) for name, values in _columns(found).items()}
     plan(ten, class_names, split, wells)  # as if each field had ten cells: what is refused is so before any work
@@ -85,15 +87,6 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         report.write(out, table, found, cropped)
         shutil.rmtree(work)
     return out
-
-
-def _check_channels(table, files, protein, nucleus):
-    """Refuse to guess which channel is which, and to be told where files say it."""
-    told = [f"--{name} {value}" for name, value in (("protein", protein), ("nucleus", nucleus)) if value]
-    if len(told) != (2 if files == 1 else 0):
-        found = f"{' and '.join(told) or 'neither --protein nor --nucleus'} beside {files} file(s) a field"
-        expected = "both options for images that hold both channels, and neither for a file of each"
-        raise DataError(table.path, found, expected, "Give a channel's number, from 1, or its name.")
 
 
 def _columns(fields):

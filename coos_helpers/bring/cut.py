@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from coos_helpers.bring import segment
-from coos_helpers.bring.fields import read_counts, read_labels
+from coos_helpers.bring.crops import read_channels
+from coos_helpers.bring.fields import read_labels
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split import CELL
 from coos_helpers.store.files import atomic
@@ -95,7 +96,7 @@ def warnings_of(counts, labels, nuclei, crops):
 
 def see(field, options, protein, nucleus):
     """Read a field and find its nuclei: counts (2, H, W), centres (n, 2), labels (H, W) or None."""
-    counts = read_counts(field, protein, nucleus)
+    counts = read_channels(field.files, (protein, nucleus))
     if field.centres is not None:
         size = counts.shape[:0:-1]
         if len(outside := [point for point in field.centres if not (-0.5 <= point).all() or (point > size).any()]):

@@ -1,14 +1,13 @@
 """Read the table of fields of view: which files show a field, what is known of it, and where its nuclei are."""
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from coos_helpers.bring.images import channel_index, read_image, read_mask
+from coos_helpers.bring.images import read_mask
 from coos_helpers.bring.table import read_table
 from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError, is_folder
@@ -67,8 +66,7 @@ def read_fields(path, labels=None, centres=None):
         expected = "either `protein` and `nucleus` or `image`, and one thing at most that says where nuclei are"
         raise DataError(table.path, f"{', '.join(given) or 'no file names'}", expected, "Give one of each.")
     kinds = ("protein", "nucleus") if pair else ("image",)
-    files = list(zip(*(table.files(kind) for kind in kinds), strict=True))
-    table.distinct(kinds[-1], [os.path.normpath(images[-1]) for images in files])
+    files = list(zip(*map(table.files, kinds), strict=True))
     names = [re.sub(r"(\.ome)?\.[^./]*$", "", name.replace("\\", "/"), flags=re.I) for name in columns[kinds[-1]]]
     table.distinct("field", names := columns.get("field", names))
     _check(table)
@@ -81,24 +79,6 @@ def read_fields(path, labels=None, centres=None):
         Field(row, name, images, {k: columns[k][row] for k in known}, mask, points.get(name) if centres else None)
         for row, (name, images, mask) in enumerate(zip(names, files, masks, strict=True))
     ]
-
-
-def read_counts(field, protein=None, nucleus=None):
-    """Read both channels of a field, (2, H, W) uint8 or uint16; protein, nucleus: which of one image, as texts."""
-    if len(field.files) == 1:
-        counts, names = read_image(field.files[0])
-        return counts[[channel_index(field.files[0], names, wanted) for wanted in (protein, nucleus)]]
-    channels = []
-    for file in field.files:
-        counts, names = read_image(file)
-        if len(counts) > 1:
-            remedy = "Give a file for each channel, or one in the column `image`."
-            raise DataError(file, f"{len(counts)} channels {' '.join(names)}".rstrip(), "one channel", remedy)
-        channels.append(counts[0])
-    if channels[0].shape != channels[1].shape:
-        found = " and ".join(f"{h} x {w}" for h, w in (channel.shape for channel in channels))
-        raise DataError(field.files[1], f"protein and nucleus of {found} pixels", "one size", "Give the raw images.")
-    return np.stack(channels)
 
 
 def read_labels(field, shape):

@@ -1,6 +1,5 @@
 """Crops of single cells and a table become a release, as `coos import` does."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,10 +100,7 @@ def import_cells(
     table = read_table(table, ["class"], [*KNOWN, *FILES], CLASSES if by_class else pattern)
     columns, wanted = _file_columns(table, protein, nucleus)
     _check(table)
-    paths = [table.files(name) for name in columns]
-    for name, files in zip(columns, paths, strict=True):
-        table.distinct(name, [os.path.normpath(file) for file in files])
-    files = list(zip(*paths, strict=True))
+    files = list(zip(*map(table.files, columns), strict=True))
     cells = {name: np.array(values) for name, values in table.columns.items()}
     names = sorted(set(table.columns["class"]))
     plan(cells, names, split, wells)  # which refuses a design before the long look at every image

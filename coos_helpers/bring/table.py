@@ -1,6 +1,7 @@
 """A table of what is known of images: read from CSV or TSV, or from the names of files, and refused by the row."""
 
 import difflib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,9 +43,11 @@ class Table:
         return DataError(self.path, f"{found} in row {self.lines[row]}", expected, remedy)
 
     def files(self, column):
-        """Find the files that a column names, relative to the table or not: R paths; `DataError` for one not there."""
+        """Find the files that a column names, relative to the table or not: R paths, each once, or `DataError`."""
         folder = self.path if self.path.is_dir() else self.path.parent
-        return [self._file(folder, column, row, name) for row, name in enumerate(self.columns[column])]
+        found = [self._file(folder, column, row, name) for row, name in enumerate(self.columns[column])]
+        self.distinct(column, map(os.path.normpath, found))
+        return found
 
     def distinct(self, what, values):
         """Refuse two rows of the same value: `what` says what the R values are."""

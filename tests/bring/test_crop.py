@@ -167,8 +167,7 @@ def test_labels_or_centres_of_your_own_stand_for_the_segmentation(fields, tmp_pa
 
 
 @pytest.mark.parametrize("given, words", [
-    ({"protein": "1"}, "--protein 1 beside 2 file"),
-    ({"protein": "1", "nucleus": "2"}, "--protein 1 and --nucleus 2 beside 2 file"),
+    ({"nucleus": "2"}, "no channel '2' among 1 .*f0_nucleus.tif. in row 2"),
     ({"options": Options(smallest=200)}, "200 to 60 pixels"),
     ({"options": Options(smallest=40)}, "no cell in 4 fields"),
 ])  # fmt: skip
@@ -193,8 +192,11 @@ def test_a_design_is_made_where_it_is_asked_for_and_refused_before_any_work(fiel
 def test_channels_of_one_image_have_to_be_told_apart(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", small_fields.counts(), photometric="minisblack")
     (tmp_path / "t.csv").write_text("image,class,plate,well\na.tif,er,1,A1\n")
-    with pytest.raises(DataError, match="neither --protein nor --nucleus beside 1 file"):
-        crop(tmp_path, tmp_path / "out")
+    for told in ({}, {"protein": "1"}):
+        with pytest.raises(DataError, match="one file of both channels; expected to know protein and nucleus"):
+            crop(tmp_path, tmp_path / "out", **told)
+    with pytest.raises(DataError, match="channel 1 as protein and as nucleus .*a.tif. in row 2"):
+        crop(tmp_path, tmp_path / "out", protein="1", nucleus="1")
     assert len(open_release(crop(tmp_path, tmp_path / "out", protein="1", nucleus="2"))["train"]) == 3
 
 
