@@ -92,6 +92,13 @@ def test_odd_fields_are_named_and_left_to_you(tmp_path):
         assert file["data"][file["field"].asstr()[:] == "f2_nucleus"].max() < 256
 
 
+@pytest.mark.parametrize("nuclei, words", [([], "no cell"), (small_fields.INSIDE[:1], "1 cell")])
+def test_a_class_of_fewer_than_two_cells_is_named(tmp_path, nuclei, words):
+    few = small_fields.counts(nuclei=nuclei)
+    said = text(crop(small_fields.write(tmp_path / "fields", 2, f1=few), tmp_path / "out"))
+    assert f"Warning: the class b has {words}: it cannot be learned and tested" in said and "class a" not in said
+
+
 def test_processes_change_no_byte(fields, tmp_path, drawn):
     one, two = crop(fields, tmp_path / "one" / "out"), crop(fields, tmp_path / "two" / "out", jobs=2)
     assert contents(one) == contents(two)
