@@ -163,7 +163,7 @@ def test_import_makes_a_release_of_a_table_or_names_the_row(tmp_path):
     (table := tmp_path / "cells.csv").write_text("\n".join(rows), encoding="utf-8-sig")
     out = tmp_path / "out"
     assert_one_error_line(run("import", table, out, "--nucleus", "2"), "row 2")
-    assert_one_error_line(run("import", table, out, "--wells", "100"), "plates of 100 wells; expected one of 96")
+    assert_one_error_line(run("import", table, out, "--wells", "100"), "plates of 100 wells; expected 96 or 384")
     assert not out.exists()
     result = run("import", table, out, "--split", "--wells", "96")
     assert result.exit_code == 0 and "12 cells from" in result.stdout and "plates of 96 wells" in result.stdout

@@ -66,8 +66,7 @@ def _draw(ax, name, wells, plate_wells, rows, columns, class_names):
             ax.scatter(places[:, 1] + 1, places[:, 0], s=size, c=colours, marker=MARKS[kind], edgecolors=edge, lw=0.8)
     ax.set(xlim=(0.3, columns + 0.7), ylim=(rows - 0.3, -0.7), aspect="equal")
     ax.set_xticks([1, columns // 2, columns], [1, columns // 2, columns], fontsize=7)
-    ends = [0, rows - 1]
-    ax.set_yticks(ends, ["A", "A" * (rows > 26) + chr(ord("A") + (rows - 1) % 26)], fontsize=7)
+    ax.set_yticks([0, rows - 1], ["A", chr(ord("A") + rows - 1)], fontsize=7)
     lost = len(wells) - len(there)
     ax.set_title(f"{name}{f' ({lost} wells without a place)' if lost else ''}", fontsize=8)
 

@@ -47,7 +47,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     about : dict of texts and numbers, kept as the files' attributes. It has to tell apart what `read` would give: the
         settings, and a digest of the files that it reads.
     progress : whether the design is printed, and a progress bar drawn on stderr.
-    wells : how many a plate has: 96, 384 or 1536; read from the wells' names where None.
+    wells : how many a plate has: 96 or 384; read from the wells' names where None.
 
     Returns
     -------
@@ -108,8 +108,8 @@ def plan(cells, class_names, split=False, wells=None):
         raise ValueError(f"found the class {min(unknown)!r}; expected one of {', '.join(class_names)}. Name it there.")
     cells["labels"] = np.array([number[name] for name in cells["class"].tolist()], np.int64)
     if "well" in cells:
+        wells = plate_format(cells["well"].tolist(), wells, cells.get("plate", np.array([])).tolist())
         names, which = np.unique(cells["well"], return_inverse=True)
-        wells = plate_format(names.tolist(), wells)
         cells["well"] = np.array([well_name(name, wells) for name in names.tolist()])[which]
     if "split" not in cells:
         train = {"split": np.full(len(cells["class"]), "train")}

@@ -34,7 +34,7 @@ def test_classes_have_colours_and_the_ground_is_white(tmp_path):
 
 
 @pytest.mark.parametrize("options", [
-    {"n_plates": 1}, {"n_plates": 5}, {"wells": None}, {"wells": None, "names": ["Q1", "AF48"]},
+    {"n_plates": 1}, {"n_plates": 5}, {"wells": None}, {"wells": None, "names": ["I1", "P24", "Q1"]},
     {"with_plates": False}, {"n_classes": 20}, {"names": ["odd", "A01"]}, {"names": ["odd"], "wells": None},
 ])  # fmt: skip
 def test_whatever_is_known_a_picture_is_drawn(tmp_path, options):
