@@ -35,7 +35,7 @@ def read_delimited(path):
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for record, fields in enumerate(reader, 1):
-            fields = [field.strip() for field in fields]
+            fields = [field.strip(" ") for field in fields]  # what else is white may be part of a name
             if record == 1:
                 header = [field.lower() for field in fields]
                 if not any(header):

@@ -9,13 +9,13 @@ from pathlib import Path
 from coos_helpers.bring.delimited import read_delimited
 from coos_helpers.bring.names import read_names, short
 from coos_helpers.data.errors import DataError
-from coos_helpers.data.validate import LONGEST, printable
+from coos_helpers.data.validate import LONGEST
 
 #: Columns of names, which a spreadsheet may have taken for numbers.
 NAMES = ("class", "plate", "well", "split", "microscope")
 
-#: What a spreadsheet makes of a name: `1.0`, `2.00E+10`, and `'001`, a text that is marked as one.
-REWRITTEN = re.compile(r"\d+\.0+|\d+(\.\d+)?E\+\d+|['‘’`].*", re.IGNORECASE)
+#: What a spreadsheet makes of a name: `1.0`, `2,00E+10`, and `'001`, a text that is marked as one.
+REWRITTEN = re.compile(r"\d+[.,]0+|\d+([.,]\d+)?E\+\d+|['‘’`].*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,6 @@ def _check_name(table, row, name, text):
     if REWRITTEN.fullmatch(text):
         remedy = "A spreadsheet made a number of it, or marked it as text: write the name itself, in every row."
         raise table.error(row, f"the {name} {short(text)}", "a name such as 1 or 001", remedy)
-    if len(text) > LONGEST or printable(text) != text:
+    if len(text) > LONGEST or not text.isprintable():
         expected = f"a name of at most {LONGEST} characters that can be printed"
         raise table.error(row, f"the {name} {short(text)}", expected, "Rename it.")
