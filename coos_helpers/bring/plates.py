@@ -46,11 +46,14 @@ def draw_plates(path, cells, made, class_names):
         _draw(ax, name, top[name], made.wells, rows, columns, class_names)
     for ax in panels[len(names) :]:
         ax.set_axis_off()
-    figure.legend(handles=_legend(class_names, set(split)), loc="outside lower center", ncols=6, fontsize=8)
+    figure.legend(
+        handles=_legend(class_names, set(split)), loc="outside lower center", ncols=min(6, 2 * across), fontsize=8
+    )
     if len(top) > MOST:
         figure.suptitle(f"the first {MOST} of {len(top)} plates", fontsize=9)
     with atomic(path) as file:
-        figure.savefig(file, format="png", dpi=110, facecolor="white", metadata={"Software": None})
+        style = {"bbox_inches": "tight", "pad_inches": 0.1}  # long names make the legend wider than the plates
+        figure.savefig(file, format="png", dpi=110, facecolor="white", metadata={"Software": None}, **style)
 
 
 def _draw(ax, name, wells, plate_wells, rows, columns, class_names):
