@@ -71,11 +71,13 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         work = out / WORK
         work.mkdir(exist_ok=True)
         code = code_key("bring.cut")
-        tasks = (delayed(cut)(table, field, asked, code, work) for field in found)
+        tasks = (delayed(_tried)(table, field, asked, code, work) for field in found)
         with parallel_config("loky", n_jobs=jobs), tqdm(total=len(found), unit=" fields", disable=not progress) as bar:
             bar.set_description("crop")
             cropped = []
             for one in Parallel(return_as="generator")(tasks):
+                if isinstance(one, DataError):  # of several, the first in the table, whichever process is faster
+                    raise one
                 cropped.append(one)
                 bar.update()
         report.odd_ones(cropped)
@@ -87,6 +89,14 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         report.write(out, table, found, cropped)
         shutil.rmtree(work)
     return out
+
+
+def _tried(*field):
+    """Cut a field, or give what is wrong with it."""
+    try:
+        return cut(*field)
+    except DataError as error:
+        return error
 
 
 def _columns(fields):

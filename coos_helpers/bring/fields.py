@@ -23,7 +23,8 @@ class Field(NamedTuple):
     """Say what a row of the table says of one field.
 
     row: index of its row. name: of the field. files: its image, or the images of protein and nucleus. known: dict from
-    column to text. labels: file of a mask of its nuclei, or None. centres: (n, 2) x and y in pixels, or None.
+    column to text. labels: file of a mask of its nuclei, or None. centres: (n, 2) x and y in pixels, or None; then
+    points: their table, and the number of each one's row there.
     """
 
     row: int
@@ -32,6 +33,7 @@ class Field(NamedTuple):
     known: dict
     labels: Path | None
     centres: np.ndarray | None
+    points: tuple = ()
 
 
 def read_fields(path, labels=None, centres=None):
@@ -73,10 +75,10 @@ def read_fields(path, labels=None, centres=None):
     masks = table.files("labels") if "labels" in columns else [None] * len(table)
     if labels:
         masks = [_mask(table, row, images[-1], labels) for row, images in enumerate(files)]
-    points = _centres(Path(centres), names) if centres else {}
+    points = _centres(Path(centres), names) if centres else dict.fromkeys(names, (None,))
     known = [name for name in (*NEEDED, *KNOWN) if name in columns]
     return table, [
-        Field(row, name, images, {k: columns[k][row] for k in known}, mask, points.get(name) if centres else None)
+        Field(row, name, images, {k: columns[k][row] for k in known}, mask, *points[name])
         for row, (name, images, mask) in enumerate(zip(names, files, masks, strict=True))
     ]
 
@@ -123,7 +125,7 @@ def _mask(table, row, image, pattern):
 
 
 def _centres(path, names):
-    """Read a table of centres: dict from a field's name to (n, 2) float64; a field without any has none."""
+    """Read a table of centres: dict from each field's name to (n, 2) float64 and `Field.points`; n may be 0."""
     table = read_table(path, ("field", "x", "y"))
     found = {name: [] for name in names}
     for row, (name, *texts) in enumerate(zip(*(table.columns[key] for key in ("field", "x", "y")), strict=True)):
@@ -137,5 +139,6 @@ def _centres(path, names):
         if name not in found:
             expected = f"one of the fields, such as {names[0]!r}"
             raise table.error(row, f"the field {name!r}", expected, "Name fields alike in both tables.")
-        found[name].append(point)
-    return {name: np.array(points, float).reshape(-1, 2) for name, points in found.items()}
+        found[name].append((*point, table.lines[row]))
+    whole = {name: np.array(rows, float).reshape(-1, 3) for name, rows in found.items()}
+    return {name: (rows[:, :2], (path, rows[:, 2].astype(int).tolist())) for name, rows in whole.items()}

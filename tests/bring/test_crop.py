@@ -184,6 +184,14 @@ def test_options_that_do_not_fit_are_refused(fields, tmp_path, given, words):
     assert not list((tmp_path / "out").glob("[!.]*"))
 
 
+def test_of_several_wrong_fields_the_first_is_named_whatever_the_number_of_processes(fields, tmp_path):
+    tifffile.imwrite(fields / "f1_protein.tif", np.zeros((3000, 3000), np.uint16), compression="zlib")  # takes longer
+    (fields / "f2_protein.tif").write_bytes(b"")
+    for jobs in (1, 2):
+        with pytest.raises(DataError, match="in row 3"):
+            crop(fields, tmp_path / "out", jobs)
+
+
 def test_a_design_is_made_where_it_is_asked_for_and_refused_before_any_work(fields, tmp_path, monkeypatch):
     assert set(open_release(crop(fields, tmp_path / "out", split=True))) == {"train", "test1"}
     table = fields / "fields.csv"
