@@ -29,7 +29,7 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     The release has the data sets `field`, `x` and `y` beside those of every release. `crop-report.txt` counts the cells
     and names what is odd, `crop-report.csv` has a row for each field, `contact-sheet.png` shows the segmentation.
     Counts stay as they are. Each field's crops are kept in a hidden folder until the release is written, so that a run
-    that was stopped goes on.
+    that was stopped goes on. The design counts cells: it is printed when all are cut, before the release is written.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from coos_helpers.bring.crops import Look, look, reader
+from coos_helpers.bring.names import short
 from coos_helpers.bring.table import Table, read_table
 from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.design import as_date
@@ -126,6 +127,9 @@ def _file_columns(table, protein, nucleus):
     named = [(text or name).lower() for text, name in zip(wanted, FILES[1:], strict=True)]
     if not there and named[0] in table.columns:  # a pattern's group `channel` has the user's names
         return [name for name in named if name in table.columns], (None, None)
+    if there == ["protein"] and (near := [name for name in table.columns if "nucle" in name]):
+        remedy = "Rename it if it names files of the nucleus; else call it something else."
+        raise DataError(table.path, f"the column {short(near[0])} and no `nucleus` in row 1", "`nucleus`", remedy)
     if there in (["image"], ["protein"], ["protein", "nucleus"]):
         return there, wanted
     found = f"the columns {', '.join(table.columns)}"

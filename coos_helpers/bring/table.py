@@ -59,7 +59,7 @@ class Table:
 
     def _file(self, folder, column, row, name):
         """Find a file by its name as it stands, then as Windows writes it."""
-        expected = f"the name of a file, relative to {folder} or whole"
+        expected = "the path of a file, from the table's folder or from the root"
         for text in (name, name.replace("\\", "/")):
             try:
                 if (path := folder / text).is_file():
@@ -98,7 +98,7 @@ def read_table(path, needed, known=(), pattern=None):
         near = difflib.get_close_matches(missing, [name for name in names if name not in (*needed, *known)], 1, 0.75)
         if near or missing in needed:
             found = f"the column {short(near[0])}" if near else f"the columns {', '.join(map(short, names))}"
-            remedy = f"Rename it to `{missing}`, or to what nobody takes for it." if near else f"Add `{missing}`."
+            remedy = f"Rename it to `{missing}`, or to a name less like it." if near else f"Add `{missing}`."
             raise DataError(path, f"{found} and no `{missing}` in row 1", f"columns {_expected(needed, known)}", remedy)
     if not len(table):
         raise DataError(path, "no row below the header", "a row for each image", "Fill the table.")

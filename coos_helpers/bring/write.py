@@ -24,7 +24,7 @@ from coos_helpers.store.lock import alone
 BATCH = 512  # cells read in one piece: 8 MiB of pixels
 
 MOTIVATION = "To measure how a classifier of these cells does on cells that are unlike those of its training set."
-GIVEN = "As they were given; without any, all cells are `train`."
+GIVEN, NONE = "As they were given.", "None was made or given: all cells are `train`."
 
 EMPTY = "Choose an empty folder, or remove what is there if it is no longer needed."
 
@@ -58,7 +58,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     DataError : the folder holds another release. ValueError : the cells cannot be used, or `data.design` refuses.
     """
     out, about = Path(out), dict(about or {}) | {"class_names": list(class_names), "source": source}
-    by_rules = split and "split" not in cells
+    how = GIVEN if "split" in cells else NONE
     cells, made = plan(cells, class_names, split, wells)
     if progress:
         print(made.text(), flush=True)
@@ -79,8 +79,9 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
                 bar.set_description(name)
                 held = {what: values[rows[name]] for what, values in cells.items() if what not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
-        rules = [f"- {name}: {RULES[name]}." for name in rows]
-        how = "\n".join(["By the rules of Lu et al. (2019), section 2.2:", "", *rules]) if by_rules else GIVEN
+        if split and how == NONE:
+            rules = [f"- {name}: {RULES[name]}." for name in rows]
+            how = "\n".join(["By the rules of Lu et al. (2019), section 2.2:", "", *rules])
         write_documents(out, {"motivation": MOTIVATION, "splits": how}, made)
     return out
 

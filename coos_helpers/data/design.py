@@ -16,7 +16,7 @@ RULES = {
     "test4": "other microscopes than that of `train`",
 }
 
-ELSE = "Bring more of it, leave the class out, or write a column `split` of your own."
+ELSE = "Bring more cells of such a class, leave it out, or write a column `split` of your own."
 
 
 def design(cells, wells=None):
@@ -108,7 +108,7 @@ def _border(known, left, wells):
     if "well" not in known:
         return none, [("", "no wells are known")]
     if wells is None:
-        return none, [("", "the wells' names do not tell whether a plate has 96 or 384 wells")]
+        return none, [("", "the wells' names do not tell whether a plate has 96 or 384 wells, but --wells can")]
     names, which = np.unique(known["well"], return_inverse=True)
     taken = left & np.array([at_border(name, wells) for name in names])[which]
     return taken, [] if taken.any() else [("", f"no well lies at the border of its plate of {wells} wells")]

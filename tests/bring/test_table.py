@@ -102,6 +102,7 @@ def test_a_row_has_the_number_that_a_spreadsheet_shows(write):
         (b"image,class\na,b\nc,\xe4\n", ["byte 0xe4, which is no UTF-8, in row 3", "CSV UTF-8"]),
         (b"PK\x03\x04xl/workbook", ["a workbook of a spreadsheet program"]),
         (b"\xff\xfea", ["no UTF-16"]),
+        (b"\x89PNG\r\n\x1a\n\0", ["an image", "Name the table"]),
     ],
 )
 def test_a_bad_table_is_refused_by_the_row(write, content, words):

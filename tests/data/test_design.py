@@ -64,7 +64,8 @@ def test_what_is_not_known_leaves_its_rule_out_and_that_is_said(gone, lacking, w
 
 @pytest.mark.parametrize("change, lack", [
     ({"microscope": "A"}, Lack("test4", "", "all cells are of one microscope")),
-    ({"well": "D05"}, Lack("test2", "", "the wells' names do not tell whether a plate has 96 or 384 wells")),
+    ({"well": "D05"},
+     Lack("test2", "", "the wells' names do not tell whether a plate has 96 or 384 wells, but --wells can")),
 ])  # fmt: skip
 def test_a_rule_that_has_nothing_to_take_says_so(change, lack):
     cells = CELLS | {name: np.full(len(CELLS["class"]), value) for name, value in change.items()}
