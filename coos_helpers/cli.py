@@ -103,7 +103,7 @@ def simulate(out, scale, seed):
 @click.option("--labels", help="Masks of nuclei: what follows an image's name, _cp_masks.png, or masks/{}.tif.")
 @click.option("--centres", type=click.Path(), help="Table of nuclei: field, x, y (pixels, from 0).")
 @click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
-@click.option("--wells", type=int, help="Wells of a plate: 96, 384 or 1536. Without it, their names tell.")
+@click.option("--wells", type=int, help="Wells of a plate: 96 or 384. Without it, their names tell.")
 def crop(fields, out, smooth, threshold, smallest, largest, pixel_size, **where):
     """Make a release in OUT of fields of view: a crop of 64 x 64 pixels around each nucleus.
 
@@ -126,9 +126,7 @@ def crop(fields, out, smooth, threshold, smallest, largest, pixel_size, **where)
 @click.option("--protein", help="Channel of the protein, by number from 1 or by name.")
 @click.option("--nucleus", help="Channel of the nucleus, by number from 1 or by name.")
 @click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
-@click.option(
-    "--wells", type=int, help="How many wells a plate has: 96, 384 or 1536. Else their names tell, if they do."
-)
+@click.option("--wells", type=int, help="How many wells a plate has: 96 or 384. Else their names tell, if they do.")
 def import_(table, out, pattern, protein, nucleus, split, wells):
     """Write a release to OUT from crops of single cells, a row of TABLE (CSV, TSV) for each.
 

@@ -123,7 +123,7 @@ def test_crop_makes_a_release_that_check_reads_and_says_what_is_odd(tmp_path):
     assert "9 cells" in run("check", tmp_path / "out").stdout
     assert_one_error_line(run("crop", fields, tmp_path / "out"), "found another release", "an empty folder")
     for given, words in ((["--pixel-size", 0.5], "a pixel size without a limit"), (["--labels", "_m.png"], "in row 2"),
-                         (["--protein", 1], "--protein 1 beside 2 file")):  # fmt: skip
+                         (["--protein", 2], "no channel '2'")):  # fmt: skip
         assert_one_error_line(run("crop", fields, tmp_path / "other", *given), words)
     (fields / "f2_protein.tif").write_bytes(b"")
     assert_one_error_line(run("crop", fields, tmp_path / "new"), "f2_protein.tif", "an empty file", "in row 4")
@@ -163,7 +163,7 @@ def test_import_makes_a_release_of_a_table_or_names_the_row(tmp_path):
     (table := tmp_path / "cells.csv").write_text("\n".join(rows), encoding="utf-8-sig")
     out = tmp_path / "out"
     assert_one_error_line(run("import", table, out, "--nucleus", "2"), "row 2")
-    assert_one_error_line(run("import", table, out, "--wells", "100"), "plates of 100 wells; expected one of 96")
+    assert_one_error_line(run("import", table, out, "--wells", "100"), "plates of 100 wells; expected 96 or 384")
     assert not out.exists()
     result = run("import", table, out, "--split", "--wells", "96")
     assert result.exit_code == 0 and "12 cells from" in result.stdout and "plates of 96 wells" in result.stdout

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from coos_helpers.bring import report, segment, sheet
+from coos_helpers.bring.crops import CHOOSE
 from coos_helpers.bring.cut import cut, see
 from coos_helpers.bring.fields import read_fields
 from coos_helpers.bring.write import plan, write_release
@@ -28,14 +29,14 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     The release has the data sets `field`, `x` and `y` beside those of every release. `crop-report.txt` counts the cells
     and names what is odd, `crop-report.csv` has a row for each field, `contact-sheet.png` shows the segmentation.
     Counts stay as they are. Each field's crops are kept in a hidden folder until the release is written, so that a run
-    that was stopped goes on.
+    that was stopped goes on. The design counts cells: it is printed when all are cut, before the release is written.
 
     Parameters
     ----------
     fields, labels, centres : as `fields.read_fields` takes them.
     out : the folder to write to, made if missing.
     options : `segment.Options`, where neither labels nor centres are given.
-    protein, nucleus : which channels of an image that holds both: number, from 1, or name.
+    protein, nucleus : which channel is which, as for `crops.read_channels`; one image of both needs both told.
     split, wells : as for `write_release`.
     jobs : processes; -1 for all cores. They change no byte.
     progress : whether a progress bar is drawn on stderr.
@@ -54,7 +55,8 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     table, found = read_fields(fields, labels, centres)
     if options != segment.Options() and (labels or centres or found[0].labels):
         raise ValueError("found options of segmentation beside labels or centres; expected one of them. Leave one out.")
-    _check_channels(table, len(found[0].files), protein, nucleus)
+    if len(found[0].files) == 1 and not (protein and nucleus):  # of two, neither is the first by custom
+        raise DataError(table.path, "one file of both channels", "to know protein and nucleus", CHOOSE)
     class_names = tuple(sorted({field.known["class"] for field in found}))
     ten = {name: values.repeat(10) for name, values in _columns(found).items()}
     plan(ten, class_names, split, wells)  # as if each field had ten cells: what is refused is so before any work
@@ -69,11 +71,13 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
         work = out / WORK
         work.mkdir(exist_ok=True)
         code = code_key("bring.cut")
-        tasks = (delayed(cut)(table, field, asked, code, work) for field in found)
+        tasks = (delayed(_tried)(table, field, asked, code, work) for field in found)
         with parallel_config("loky", n_jobs=jobs), tqdm(total=len(found), unit=" fields", disable=not progress) as bar:
             bar.set_description("crop")
             cropped = []
             for one in Parallel(return_as="generator")(tasks):
+                if isinstance(one, DataError):  # of several, the first in the table, whichever process is faster
+                    raise one
                 cropped.append(one)
                 bar.update()
         report.odd_ones(cropped)
@@ -87,13 +91,12 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     return out
 
 
-def _check_channels(table, files, protein, nucleus):
-    """Refuse to guess which channel is which, and to be told where files say it."""
-    told = [f"--{name} {value}" for name, value in (("protein", protein), ("nucleus", nucleus)) if value]
-    if len(told) != (2 if files == 1 else 0):
-        found = f"{' and '.join(told) or 'neither --protein nor --nucleus'} beside {files} file(s) a field"
-        expected = "both options for images that hold both channels, and neither for a file of each"
-        raise DataError(table.path, found, expected, "Give a channel's number, from 1, or its name.")
+def _tried(*field):
+    """Cut a field, or give what is wrong with it."""
+    try:
+        return cut(*field)
+    except DataError as error:
+        return error
 
 
 def _columns(fields):

@@ -89,7 +89,7 @@ def read_channels(paths, wanted):
     ----------
     paths : one file with all channels, or two: protein and nucleus.
     wanted : (protein, nucleus): which channel is which, by number from 1 or name, as texts. Where both are None, a file
-        for each has one channel, and one file for both has one or two.
+        for each has one channel, and one file for both has one or two, the protein first.
 
     Returns
     -------
@@ -104,17 +104,20 @@ def read_channels(paths, wanted):
         if (len(counts) > 2 and None in wanted) or (any(wanted) and None in wanted[: len(counts)]):
             have = ", ".join(f"{number} {name}".rstrip() for number, name in enumerate(names, 1))
             raise DataError(paths[0], f"{len(counts)} channels ({have})", "to know protein and nucleus", CHOOSE)
-        picked = [channel_index(paths[0], names, text) for text in wanted if text is not None]
-        if len(set(picked)) < len(picked):
-            raise DataError(paths[0], f"channel {picked[0] + 1} as protein and as nucleus", "two channels", CHOOSE)
-        return counts[picked] if picked else counts
-    channels = []
-    for path, text in zip(paths, wanted, strict=True):
-        counts, names = read_image(path)
-        if text is None and len(counts) > 1:
-            raise DataError(path, f"{len(counts)} channels", "one, or to know which", CHOOSE)
-        channels.append(counts[0 if text is None else channel_index(path, names, text)])
-    if channels[0].shape != channels[1].shape or channels[0].dtype != channels[1].dtype:
+        indices = [channel_index(paths[0], names, text) for text in wanted if text is not None] or range(len(counts))
+        picked = [(paths[0], index, counts[index]) for index in indices]
+    else:
+        picked = []
+        for path, text in zip(paths, wanted, strict=True):
+            counts, names = read_image(path)
+            if text is None and len(counts) > 1:
+                raise DataError(path, f"{len(counts)} channels", "one, or to know which", CHOOSE)
+            index = 0 if text is None else channel_index(path, names, text)
+            picked.append((path.resolve(), index, counts[index]))
+    if len({one[:2] for one in picked}) < len(picked):
+        raise DataError(paths[0], f"channel {picked[0][1] + 1} as protein and as nucleus", "two channels", CHOOSE)
+    channels = [one[2] for one in picked]
+    if len({(channel.shape, channel.dtype) for channel in channels}) > 1:
         found = " and ".join(f"{c.shape[0]} x {c.shape[1]} pixels of {8 * c.itemsize} bits" for c in channels)
         raise DataError(paths[0], f"{found} as protein and nucleus", "both alike", "Export them in the same way.")
     return np.stack(channels)

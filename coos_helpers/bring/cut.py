@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from coos_helpers.bring import segment
-from coos_helpers.bring.fields import read_counts, read_labels
+from coos_helpers.bring.crops import read_channels
+from coos_helpers.bring.fields import read_labels
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split import CELL
 from coos_helpers.store.files import atomic
@@ -39,18 +40,20 @@ def cut(table, field, asked, code, work):
     try:
         digests = [_digest(file) for file in (*field.files, field.labels) if file]
         path = work / f"{key(files=digests, centres=field.centres, asked=asked, code=code)}.npz"
-        if not path.exists():
-            counts, found, labels = see(field, **asked)
-            crops, kept = take(counts, found)
-            told = {"left_out": int((~kept).sum()), "shape": counts.shape[1:], "bits": 8 * counts.itemsize}
-            if field.labels or labels is None:  # outlines of others need not lie where the light falls off
-                labels = segment.segment(counts[1])
-            told["warnings"] = warnings_of(counts, labels, len(found), len(crops))
-            with atomic(path) as file:
-                np.savez(file, images=crops, centres=found[kept], told=json.dumps(told))
+        seen = None if path.exists() else see(field, **asked)
     except DataError as error:
         file, found, *rest = error.args
         raise table.error(field.row, f"{found} ({file})", *rest) from error
+    if seen:
+        counts, found, labels = seen
+        _check_centres(field, found, counts.shape[:0:-1])
+        crops, kept = take(counts, found)
+        told = {"left_out": int((~kept).sum()), "shape": counts.shape[1:], "bits": 8 * counts.itemsize}
+        if field.labels or labels is None:  # outlines of others need not lie where the light falls off
+            labels = segment.segment(counts[1])
+        told["warnings"] = warnings_of(counts, labels, len(found), len(crops))
+        with atomic(path) as file:
+            np.savez(file, images=crops, centres=found[kept], told=json.dumps(told))
     with np.load(path, allow_pickle=False) as kept:
         told = json.loads(str(kept["told"]))
         return Cropped(path, kept["centres"], told["left_out"], tuple(told["shape"]), told["bits"], told["warnings"])
@@ -95,16 +98,22 @@ def warnings_of(counts, labels, nuclei, crops):
 
 def see(field, options, protein, nucleus):
     """Read a field and find its nuclei: counts (2, H, W), centres (n, 2), labels (H, W) or None."""
-    counts = read_counts(field, protein, nucleus)
+    counts = read_channels(field.files, (protein, nucleus))
     if field.centres is not None:
-        size = counts.shape[:0:-1]
-        if len(outside := [point for point in field.centres if not (-0.5 <= point).all() or (point > size).any()]):
-            found = f"a centre at x {outside[0][0]:g}, y {outside[0][1]:g}"
-            remedy = "Give x and y in pixels, from 0, x to the right."
-            raise DataError(field.files[-1], found, f"a place in the field of {size[0]} x {size[1]} pixels", remedy)
         return counts, field.centres, None
     mask = read_labels(field, counts.shape[1:]) if field.labels else segment.segment(counts[1], options)
     return counts, segment.centres(mask), mask
+
+
+def _check_centres(field, centres, size):
+    """Refuse a centre of the user's that lies outside the field, by the row of its table."""
+    outside = np.flatnonzero(((centres < -0.5) | (centres > size)).any(1))
+    if len(outside):  # a centroid never does
+        path, lines = field.points
+        x, y = centres[outside[0]]
+        expected = f"a place in the field {field.name}, which has {size[0]} x {size[1]} pixels"
+        remedy = "Give x and y in pixels, from 0, x to the right."
+        raise DataError(path, f"a centre at x {x:g}, y {y:g} in row {lines[outside[0]]}", expected, remedy)
 
 
 def _digest(path):

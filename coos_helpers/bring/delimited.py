@@ -35,7 +35,7 @@ def read_delimited(path):
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for record, fields in enumerate(reader, 1):
-            fields = [field.strip() for field in fields]
+            fields = [field.strip(" ") for field in fields]  # what else is white may be part of a name
             if record == 1:
                 header = [field.lower() for field in fields]
                 if not any(header):
@@ -63,6 +63,8 @@ def _decoded(path):
     raw = path.read_bytes()
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise DataError(path, "a workbook of a spreadsheet program", "a table (CSV or TSV)", SAVE)
+    if raw.startswith((b"\x89PNG", b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"\x89HDF")):
+        raise DataError(path, "an image or a file of arrays", "a table (CSV or TSV)", "Name the table that lists it.")
     marked = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         text = raw.decode("utf-16" if marked else "utf-8-sig")

@@ -1,14 +1,13 @@
 """Read the table of fields of view: which files show a field, what is known of it, and where its nuclei are."""
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from coos_helpers.bring.images import channel_index, read_image, read_mask
+from coos_helpers.bring.images import read_mask
 from coos_helpers.bring.table import read_table
 from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError, is_folder
@@ -24,7 +23,8 @@ class Field(NamedTuple):
     """Say what a row of the table says of one field.
 
     row: index of its row. name: of the field. files: its image, or the images of protein and nucleus. known: dict from
-    column to text. labels: file of a mask of its nuclei, or None. centres: (n, 2) x and y in pixels, or None.
+    column to text. labels: file of a mask of its nuclei, or None. centres: (n, 2) x and y in pixels, or None; then
+    points: their table, and the number of each one's row there.
     """
 
     row: int
@@ -33,6 +33,7 @@ class Field(NamedTuple):
     known: dict
     labels: Path | None
     centres: np.ndarray | None
+    points: tuple = ()
 
 
 def read_fields(path, labels=None, centres=None):
@@ -67,38 +68,19 @@ def read_fields(path, labels=None, centres=None):
         expected = "either `protein` and `nucleus` or `image`, and one thing at most that says where nuclei are"
         raise DataError(table.path, f"{', '.join(given) or 'no file names'}", expected, "Give one of each.")
     kinds = ("protein", "nucleus") if pair else ("image",)
-    files = list(zip(*(table.files(kind) for kind in kinds), strict=True))
-    table.distinct(kinds[-1], [os.path.normpath(images[-1]) for images in files])
+    files = list(zip(*map(table.files, kinds), strict=True))
     names = [re.sub(r"(\.ome)?\.[^./]*$", "", name.replace("\\", "/"), flags=re.I) for name in columns[kinds[-1]]]
     table.distinct("field", names := columns.get("field", names))
     _check(table)
     masks = table.files("labels") if "labels" in columns else [None] * len(table)
     if labels:
         masks = [_mask(table, row, images[-1], labels) for row, images in enumerate(files)]
-    points = _centres(Path(centres), names) if centres else {}
+    points = _centres(Path(centres), names) if centres else dict.fromkeys(names, (None,))
     known = [name for name in (*NEEDED, *KNOWN) if name in columns]
     return table, [
-        Field(row, name, images, {k: columns[k][row] for k in known}, mask, points.get(name) if centres else None)
+        Field(row, name, images, {k: columns[k][row] for k in known}, mask, *points[name])
         for row, (name, images, mask) in enumerate(zip(names, files, masks, strict=True))
     ]
-
-
-def read_counts(field, protein=None, nucleus=None):
-    """Read both channels of a field, (2, H, W) uint8 or uint16; protein, nucleus: which of one image, as texts."""
-    if len(field.files) == 1:
-        counts, names = read_image(field.files[0])
-        return counts[[channel_index(field.files[0], names, wanted) for wanted in (protein, nucleus)]]
-    channels = []
-    for file in field.files:
-        counts, names = read_image(file)
-        if len(counts) > 1:
-            remedy = "Give a file for each channel, or one in the column `image`."
-            raise DataError(file, f"{len(counts)} channels {' '.join(names)}".rstrip(), "one channel", remedy)
-        channels.append(counts[0])
-    if channels[0].shape != channels[1].shape:
-        found = " and ".join(f"{h} x {w}" for h, w in (channel.shape for channel in channels))
-        raise DataError(field.files[1], f"protein and nucleus of {found} pixels", "one size", "Give the raw images.")
-    return np.stack(channels)
 
 
 def read_labels(field, shape):
@@ -143,7 +125,7 @@ def _mask(table, row, image, pattern):
 
 
 def _centres(path, names):
-    """Read a table of centres: dict from a field's name to (n, 2) float64; a field without any has none."""
+    """Read a table of centres: dict from each field's name to (n, 2) float64 and `Field.points`; n may be 0."""
     table = read_table(path, ("field", "x", "y"))
     found = {name: [] for name in names}
     for row, (name, *texts) in enumerate(zip(*(table.columns[key] for key in ("field", "x", "y")), strict=True)):
@@ -157,5 +139,6 @@ def _centres(path, names):
         if name not in found:
             expected = f"one of the fields, such as {names[0]!r}"
             raise table.error(row, f"the field {name!r}", expected, "Name fields alike in both tables.")
-        found[name].append(point)
-    return {name: np.array(points, float).reshape(-1, 2) for name, points in found.items()}
+        found[name].append((*point, table.lines[row]))
+    whole = {name: np.array(rows, float).reshape(-1, 3) for name, rows in found.items()}
+    return {name: (rows[:, :2], (path, rows[:, 2].astype(int).tolist())) for name, rows in whole.items()}

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 from PIL import Image
+from scipy import ndimage
 
 from coos_helpers.data.errors import DataError, is_folder, unreadable
 from coos_helpers.data.validate import as_uint16
@@ -63,7 +64,11 @@ def read_mask(path):
         raise DataError(path, found, expected, "Save the mask of labels itself, not a picture of it.")
     if raw.min() < 0 or raw.max() > 2**31:
         raise DataError(path, f"numbers from {raw.min()} to {raw.max()}", expected, "Number the objects from 1.")
-    return raw[0].astype(np.int64)
+    mask = raw[0].astype(np.int64)
+    if (mask[mask > 0] == mask.max()).all() and (places := ndimage.label(mask, np.ones((3, 3)))[1]) > 1:
+        found = f"the one number {mask.max()} in {places} places: foreground, not objects"
+        raise DataError(path, found, expected, "Number the objects, each by its own, as `skimage.measure.label` does.")
+    return mask
 
 
 def channel_index(path, names, wanted):

@@ -1,6 +1,5 @@
 """Crops of single cells and a table become a release, as `coos import` does."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from coos_helpers.bring.crops import Look, look, reader
+from coos_helpers.bring.names import short
 from coos_helpers.bring.table import Table, read_table
 from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.design import as_date
@@ -101,10 +101,7 @@ def import_cells(
     table = read_table(table, ["class"], [*KNOWN, *FILES], CLASSES if by_class else pattern)
     columns, wanted = _file_columns(table, protein, nucleus)
     _check(table)
-    paths = [table.files(name) for name in columns]
-    for name, files in zip(columns, paths, strict=True):
-        table.distinct(name, [os.path.normpath(file) for file in files])
-    files = list(zip(*paths, strict=True))
+    files = list(zip(*map(table.files, columns), strict=True))
     cells = {name: np.array(values) for name, values in table.columns.items()}
     names = sorted(set(table.columns["class"]))
     plan(cells, names, split, wells)  # which refuses a design before the long look at every image
@@ -130,6 +127,9 @@ def _file_columns(table, protein, nucleus):
     named = [(text or name).lower() for text, name in zip(wanted, FILES[1:], strict=True)]
     if not there and named[0] in table.columns:  # a pattern's group `channel` has the user's names
         return [name for name in named if name in table.columns], (None, None)
+    if there == ["protein"] and (near := [name for name in table.columns if "nucle" in name]):
+        remedy = "Rename it if it names files of the nucleus; else call it something else."
+        raise DataError(table.path, f"the column {short(near[0])} and no `nucleus` in row 1", "`nucleus`", remedy)
     if there in (["image"], ["protein"], ["protein", "nucleus"]):
         return there, wanted
     found = f"the columns {', '.join(table.columns)}"

@@ -5,7 +5,7 @@ from collections import Counter
 
 from coos_helpers.data.errors import DataError, is_folder
 from coos_helpers.data.tiff import entries
-from coos_helpers.data.validate import LONGEST, printable
+from coos_helpers.data.validate import LONGEST
 
 
 def read_names(folder, pattern):
@@ -39,7 +39,7 @@ def read_names(folder, pattern):
     cells, groups = {}, [name for name in form.groupindex if name != "channel"]
     for name, match in found:
         channel = match["channel"].lower() if "channel" in form.groupindex else "image"
-        key = tuple((match[group] or "").strip() for group in groups) + (() if channel != "image" else (name,))
+        key = tuple((match[group] or "").strip(" ") for group in groups) + (() if channel != "image" else (name,))
         if channel in (cell := cells.setdefault(key, {})):
             both = f"{cell[channel]} and {name} as the {channel} of one cell"
             raise DataError(folder, both, "one file", "Let a group of the pattern tell them apart.")
@@ -60,5 +60,6 @@ def _names(folder):
 
 
 def short(text):
-    """Show a text from a file in a message: not too long, and without what it could do to a terminal."""
-    return f"`{printable(text[:LONGEST])}`"
+    """Show a text from a file in a message: not too long, and with a code for what is not seen."""
+    seen = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LONGEST])
+    return f"`{''.join(seen)}`"

@@ -46,11 +46,14 @@ def draw_plates(path, cells, made, class_names):
         _draw(ax, name, top[name], made.wells, rows, columns, class_names)
     for ax in panels[len(names) :]:
         ax.set_axis_off()
-    figure.legend(handles=_legend(class_names, set(split)), loc="outside lower center", ncols=6, fontsize=8)
+    figure.legend(
+        handles=_legend(class_names, set(split)), loc="outside lower center", ncols=min(6, 2 * across), fontsize=8
+    )
     if len(top) > MOST:
         figure.suptitle(f"the first {MOST} of {len(top)} plates", fontsize=9)
     with atomic(path) as file:
-        figure.savefig(file, format="png", dpi=110, facecolor="white", metadata={"Software": None})
+        style = {"bbox_inches": "tight", "pad_inches": 0.1}  # long names make the legend wider than the plates
+        figure.savefig(file, format="png", dpi=110, facecolor="white", metadata={"Software": None}, **style)
 
 
 def _draw(ax, name, wells, plate_wells, rows, columns, class_names):
@@ -66,8 +69,7 @@ def _draw(ax, name, wells, plate_wells, rows, columns, class_names):
             ax.scatter(places[:, 1] + 1, places[:, 0], s=size, c=colours, marker=MARKS[kind], edgecolors=edge, lw=0.8)
     ax.set(xlim=(0.3, columns + 0.7), ylim=(rows - 0.3, -0.7), aspect="equal")
     ax.set_xticks([1, columns // 2, columns], [1, columns // 2, columns], fontsize=7)
-    ends = [0, rows - 1]
-    ax.set_yticks(ends, ["A", "A" * (rows > 26) + chr(ord("A") + (rows - 1) % 26)], fontsize=7)
+    ax.set_yticks([0, rows - 1], ["A", chr(ord("A") + rows - 1)], fontsize=7)
     lost = len(wells) - len(there)
     ax.set_title(f"{name}{f' ({lost} wells without a place)' if lost else ''}", fontsize=8)
 

@@ -43,16 +43,19 @@ def text(table, fields, cropped):
     lines.append(f"left out: {left:,} nuclei whose crop would leave the field")
     if eight := sum(one.bits == 8 for one in cropped):
         lines.append(f"8-bit images: {eight} fields go in as they are, with counts from 0 to 255")
+    odd, lone = [], "it cannot be learned and tested. Bring more fields of it, or leave it out"
     for what, columns in (("class", ["class"]), ("plate", ["plate"]), ("well", ["plate", "well"])):
         counts, of_fields = Counter(), Counter()
         for field, one in zip(fields, cropped, strict=True):
             name = "/".join(field.known[column] for column in columns)
             counts[name] += len(one.centres)
             of_fields[name] += 1
+        if what == "class":
+            odd += [f"Warning: the class {name} has {n or 'no'} cell: {lone}" for name, n in counts.items() if n < 2]
         lines += ["", f"{what:24} {'fields':>7} {'cells':>9}"]
         lines += [f"{name:24} {of_fields[name]:7,} {n:9,}" for name, n in sorted(counts.items())[:LISTED]]
         lines += [f"and {len(counts) - LISTED} more: see crop-report.csv"] * (len(counts) > LISTED)
-    odd = [
+    odd += [
         f"Warning: {field.name} (row {table.lines[field.row]}): {warning}"
         for field, one in zip(fields, cropped, strict=True)
         for warning in one.warnings

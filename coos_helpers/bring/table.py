@@ -1,6 +1,7 @@
 """A table of what is known of images: read from CSV or TSV, or from the names of files, and refused by the row."""
 
 import difflib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +9,13 @@ from pathlib import Path
 from coos_helpers.bring.delimited import read_delimited
 from coos_helpers.bring.names import read_names, short
 from coos_helpers.data.errors import DataError
-from coos_helpers.data.validate import LONGEST, printable
+from coos_helpers.data.validate import LONGEST
 
 #: Columns of names, which a spreadsheet may have taken for numbers.
 NAMES = ("class", "plate", "well", "split", "microscope")
 
-#: What a spreadsheet makes of a name: `1.0`, `2.00E+10`, and `'001`, a text that is marked as one.
-REWRITTEN = re.compile(r"\d+\.0+|\d+(\.\d+)?E\+\d+|['‘’`].*", re.IGNORECASE)
+#: What a spreadsheet makes of a name: `1.0`, `2,00E+10`, and `'001`, a text that is marked as one.
+REWRITTEN = re.compile(r"\d+[.,]0+|\d+([.,]\d+)?E\+\d+|['‘’`].*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class Table:
         return DataError(self.path, f"{found} in row {self.lines[row]}", expected, remedy)
 
     def files(self, column):
-        """Find the files that a column names, relative to the table or not: R paths; `DataError` for one not there."""
+        """Find the files that a column names, relative to the table or not: R paths, each once, or `DataError`."""
         folder = self.path if self.path.is_dir() else self.path.parent
-        return [self._file(folder, column, row, name) for row, name in enumerate(self.columns[column])]
+        found = [self._file(folder, column, row, name) for row, name in enumerate(self.columns[column])]
+        self.distinct(column, map(os.path.normpath, found))
+        return found
 
     def distinct(self, what, values):
         """Refuse two rows of the same value: `what` says what the R values are."""
@@ -56,7 +59,7 @@ class Table:
 
     def _file(self, folder, column, row, name):
         """Find a file by its name as it stands, then as Windows writes it."""
-        expected = f"the name of a file, relative to {folder} or whole"
+        expected = "the path of a file, from the table's folder or from the root"
         for text in (name, name.replace("\\", "/")):
             try:
                 if (path := folder / text).is_file():
@@ -95,7 +98,7 @@ def read_table(path, needed, known=(), pattern=None):
         near = difflib.get_close_matches(missing, [name for name in names if name not in (*needed, *known)], 1, 0.75)
         if near or missing in needed:
             found = f"the column {short(near[0])}" if near else f"the columns {', '.join(map(short, names))}"
-            remedy = f"Rename it to `{missing}`, or to what nobody takes for it." if near else f"Add `{missing}`."
+            remedy = f"Rename it to `{missing}`, or to a name less like it." if near else f"Add `{missing}`."
             raise DataError(path, f"{found} and no `{missing}` in row 1", f"columns {_expected(needed, known)}", remedy)
     if not len(table):
         raise DataError(path, "no row below the header", "a row for each image", "Fill the table.")
@@ -117,6 +120,6 @@ def _check_name(table, row, name, text):
     if REWRITTEN.fullmatch(text):
         remedy = "A spreadsheet made a number of it, or marked it as text: write the name itself, in every row."
         raise table.error(row, f"the {name} {short(text)}", "a name such as 1 or 001", remedy)
-    if len(text) > LONGEST or printable(text) != text:
+    if len(text) > LONGEST or not text.isprintable():
         expected = f"a name of at most {LONGEST} characters that can be printed"
         raise table.error(row, f"the {name} {short(text)}", expected, "Rename it.")

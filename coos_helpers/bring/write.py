@@ -24,7 +24,7 @@ from coos_helpers.store.lock import alone
 BATCH = 512  # cells read in one piece: 8 MiB of pixels
 
 MOTIVATION = "To measure how a classifier of these cells does on cells that are unlike those of its training set."
-GIVEN = "As they were given; without any, all cells are `train`."
+GIVEN, NONE = "As they were given.", "None was made or given: all cells are `train`."
 
 EMPTY = "Choose an empty folder, or remove what is there if it is no longer needed."
 
@@ -47,7 +47,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     about : dict of texts and numbers, kept as the files' attributes. It has to tell apart what `read` would give: the
         settings, and a digest of the files that it reads.
     progress : whether the design is printed, and a progress bar drawn on stderr.
-    wells : how many a plate has: 96, 384 or 1536; read from the wells' names where None.
+    wells : how many a plate has: 96 or 384; read from the wells' names where None.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
     DataError : the folder holds another release. ValueError : the cells cannot be used, or `data.design` refuses.
     """
     out, about = Path(out), dict(about or {}) | {"class_names": list(class_names), "source": source}
-    by_rules = split and "split" not in cells
+    how = GIVEN if "split" in cells else NONE
     cells, made = plan(cells, class_names, split, wells)
     if progress:
         print(made.text(), flush=True)
@@ -79,8 +79,9 @@ def write_release(out, cells, read, class_names, source, split=False, about=None
                 bar.set_description(name)
                 held = {what: values[rows[name]] for what, values in cells.items() if what not in ("class", "split")}
                 _write_split(paths[name], held, rows[name], read, about | {"mark": mark}, bar.update)
-        rules = [f"- {name}: {RULES[name]}." for name in rows]
-        how = "\n".join(["By the rules of Lu et al. (2019), section 2.2:", "", *rules]) if by_rules else GIVEN
+        if split and how == NONE:
+            rules = [f"- {name}: {RULES[name]}." for name in rows]
+            how = "\n".join(["By the rules of Lu et al. (2019), section 2.2:", "", *rules])
         write_documents(out, {"motivation": MOTIVATION, "splits": how}, made)
     return out
 
@@ -108,8 +109,8 @@ def plan(cells, class_names, split=False, wells=None):
         raise ValueError(f"found the class {min(unknown)!r}; expected one of {', '.join(class_names)}. Name it there.")
     cells["labels"] = np.array([number[name] for name in cells["class"].tolist()], np.int64)
     if "well" in cells:
+        wells = plate_format(cells["well"].tolist(), wells, cells.get("plate", np.array([])).tolist())
         names, which = np.unique(cells["well"], return_inverse=True)
-        wells = plate_format(names.tolist(), wells)
         cells["well"] = np.array([well_name(name, wells) for name in names.tolist()])[which]
     if "split" not in cells:
         train = {"split": np.full(len(cells["class"]), "train")}

@@ -54,7 +54,7 @@ class Design:
     lacks : list of `Lack`: which rules were left out, and why.
     confounded : list of `Confounded`.
     shared : dict from `test3` and `test4` to plates that the training set has, too, with cells of other classes.
-    wells : how many a plate has, 96, 384 or 1536; None where it is not known.
+    wells : how many a plate has, 96 or 384; None where it is not known.
     """
 
     split: np.ndarray = field(repr=False)

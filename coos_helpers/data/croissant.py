@@ -90,7 +90,7 @@ def _records(split):
                     "@type": "cr:Field",
                     "@id": f"{split.name}/{name}",
                     "name": name,
-                    "description": told or MEANINGS.get(name, "kept of the table that the cells came with"),
+                    "description": told or meanings.get(name, "kept of the table that the cells came with"),
                     "dataType": TYPES[found.dtype.kind],
                     "source": {"fileObject": {"@id": split.path.name}, "extract": {"column": name}},
                     **({"isArray": True, "arrayShape": ",".join(map(str, found.shape[1:]))} if found.ndim > 1 else {}),
@@ -98,6 +98,8 @@ def _records(split):
             )
 
     with h5py.File(split.path, "r") as file:
+        one = file.attrs.get("channels") == 1
+        meanings = MEANINGS | {"data": f"{MEANINGS['data']}; the nucleus is not known, and zero"} if one else MEANINGS
         file.visititems(add)
     told = f"{len(split):,} cells of the split {split.name}; a record for each, in the order of the file"
     return {"@type": "cr:RecordSet", "@id": split.name, "name": split.name, "description": told, "field": fields}

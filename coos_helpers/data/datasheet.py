@@ -12,7 +12,7 @@ from coos_helpers.data.release import open_release
 from coos_helpers.store.files import atomic
 
 #: Attributes that say nothing to a reader.
-MARKS = ("class_names", "source", "mark", "complete", "simulator")
+MARKS = ("class_names", "source", "mark", "complete", "simulator", "images", "crops", "channels")
 
 
 def write_documents(folder, told, made=None, version=None):
@@ -51,6 +51,7 @@ def datasheet(name, release, told, made=None):
     """
     first = next(iter(release.values()))
     with h5py.File(first.path, "r") as file:
+        zero = "; the nucleus is not known, and zero" if file.attrs.get("channels") == 1 else ", nucleus"
         facts = {key: value for key, value in file.attrs.items() if key not in MARKS}
         factors = {key: dict(found.attrs) for key, found in file.get("truth", {}).items()}
     found = made or describe(_known(release))
@@ -59,7 +60,7 @@ def datasheet(name, release, told, made=None):
     parts = {
         "Motivation": [told["motivation"]],
         "Composition": [
-            f"Images of single cells, 2 x 64 x 64 camera counts (protein, nucleus), {len(first.class_names)} classes.",
+            f"Images of single cells, 2 x 64 x 64 camera counts (protein{zero}), {len(first.class_names)} classes.",
             "",
             "| split | class | plates | wells | cells |",
             "|:---|:---|---:|---:|---:|",

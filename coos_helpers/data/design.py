@@ -16,7 +16,7 @@ RULES = {
     "test4": "other microscopes than that of `train`",
 }
 
-ELSE = "Bring more of it, leave the class out, or write a column `split` of your own."
+ELSE = "Bring more cells of such a class, leave it out, or write a column `split` of your own."
 
 
 def design(cells, wells=None):
@@ -31,7 +31,7 @@ def design(cells, wells=None):
     ----------
     cells : dict of (N,) texts: `class`, and where they are known `plate`, `well`, `date` (as 2024-03-31) and
         `microscope`.
-    wells : how many a plate has: 96, 384 or 1536; read from the wells' names where None.
+    wells : how many a plate has: 96 or 384; read from the wells' names where None.
 
     Returns
     -------
@@ -39,11 +39,11 @@ def design(cells, wells=None):
 
     Raises
     ------
-    ValueError : a class would be left out of training, a date is none, or no plate has so many wells.
+    ValueError : a class would be left out of training, a date is none, or as `places.plate_format` has it.
     """
     known = {name: np.asarray(values, str) for name, values in cells.items()}
     classes, left = known["class"], np.ones(len(known["class"]), bool)  # what no rule has taken
-    wells = plate_format(np.unique(known.get("well", [])).tolist(), wells)
+    wells = plate_format(known.get("well", np.array([])).tolist(), wells, known.get("plate", np.array([])).tolist())
     split, lacks = np.full(len(left), "train", "U5"), []
     for name, rule in {"test4": _microscope, "test3": _dates, "test2": _border, "test1": _random}.items():
         taken, missing = rule(known, left, wells)
@@ -108,7 +108,7 @@ def _border(known, left, wells):
     if "well" not in known:
         return none, [("", "no wells are known")]
     if wells is None:
-        return none, [("", "the wells' names do not tell whether a plate has 96 or 384 wells")]
+        return none, [("", "the wells' names do not tell whether a plate has 96 or 384 wells, but --wells can")]
     names, which = np.unique(known["well"], return_inverse=True)
     taken = left & np.array([at_border(name, wells) for name in names])[which]
     return taken, [] if taken.any() else [("", f"no well lies at the border of its plate of {wells} wells")]

@@ -92,6 +92,13 @@ def test_odd_fields_are_named_and_left_to_you(tmp_path):
         assert file["data"][file["field"].asstr()[:] == "f2_nucleus"].max() < 256
 
 
+@pytest.mark.parametrize("nuclei, words", [([], "no cell"), (small_fields.INSIDE[:1], "1 cell")])
+def test_a_class_of_fewer_than_two_cells_is_named(tmp_path, nuclei, words):
+    few = small_fields.counts(nuclei=nuclei)
+    said = text(crop(small_fields.write(tmp_path / "fields", 2, f1=few), tmp_path / "out"))
+    assert f"Warning: the class b has {words}: it cannot be learned and tested" in said and "class a" not in said
+
+
 def test_processes_change_no_byte(fields, tmp_path, drawn):
     one, two = crop(fields, tmp_path / "one" / "out"), crop(fields, tmp_path / "two" / "out", jobs=2)
     assert contents(one) == contents(two)
@@ -167,8 +174,7 @@ def test_labels_or_centres_of_your_own_stand_for_the_segmentation(fields, tmp_pa
 
 
 @pytest.mark.parametrize("given, words", [
-    ({"protein": "1"}, "--protein 1 beside 2 file"),
-    ({"protein": "1", "nucleus": "2"}, "--protein 1 and --nucleus 2 beside 2 file"),
+    ({"nucleus": "2"}, "no channel '2' among 1 .*f0_nucleus.tif. in row 2"),
     ({"options": Options(smallest=200)}, "200 to 60 pixels"),
     ({"options": Options(smallest=40)}, "no cell in 4 fields"),
 ])  # fmt: skip
@@ -176,6 +182,14 @@ def test_options_that_do_not_fit_are_refused(fields, tmp_path, given, words):
     with pytest.raises(ValueError, match=words):
         crop(fields, tmp_path / "out", **given)
     assert not list((tmp_path / "out").glob("[!.]*"))
+
+
+def test_of_several_wrong_fields_the_first_is_named_whatever_the_number_of_processes(fields, tmp_path):
+    tifffile.imwrite(fields / "f1_protein.tif", np.zeros((3000, 3000), np.uint16), compression="zlib")  # takes longer
+    (fields / "f2_protein.tif").write_bytes(b"")
+    for jobs in (1, 2):
+        with pytest.raises(DataError, match="in row 3"):
+            crop(fields, tmp_path / "out", jobs)
 
 
 def test_a_design_is_made_where_it_is_asked_for_and_refused_before_any_work(fields, tmp_path, monkeypatch):
@@ -193,8 +207,11 @@ def test_a_design_is_made_where_it_is_asked_for_and_refused_before_any_work(fiel
 def test_channels_of_one_image_have_to_be_told_apart(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", small_fields.counts(), photometric="minisblack")
     (tmp_path / "t.csv").write_text("image,class,plate,well\na.tif,er,1,A1\n")
-    with pytest.raises(DataError, match="neither --protein nor --nucleus beside 1 file"):
-        crop(tmp_path, tmp_path / "out")
+    for told in ({}, {"protein": "1"}):
+        with pytest.raises(DataError, match="one file of both channels; expected to know protein and nucleus"):
+            crop(tmp_path, tmp_path / "out", **told)
+    with pytest.raises(DataError, match="channel 1 as protein and as nucleus .*a.tif. in row 2"):
+        crop(tmp_path, tmp_path / "out", protein="1", nucleus="1")
     assert len(open_release(crop(tmp_path, tmp_path / "out", protein="1", nucleus="2"))["train"]) == 3
 
 

@@ -74,8 +74,9 @@ def test_channels_are_chosen_by_number_or_name(files, names, wanted, channels):
 def test_two_files_are_protein_and_nucleus(files):
     found = read_channels([files["protein"], files["nucleus"]], (None, None))
     np.testing.assert_array_equal(found, [image(9, 9), image(9, 9, seed=1)])
-    found = read_channels([files["named"], files[3]], ("GFP", "1"))
-    np.testing.assert_array_equal(found, image(3, 9, 9)[[1, 0]])
+    for other in (3, "named"):
+        found = read_channels([files["named"], files[other]], ("GFP", "1"))
+        np.testing.assert_array_equal(found, image(3, 9, 9)[[1, 0]])
 
 
 @pytest.mark.parametrize("names, wanted, words", [
@@ -87,6 +88,8 @@ def test_two_files_are_protein_and_nucleus(files):
     ([2], ("1", "1"), "channel 1 as protein and as nucleus"),
     (["named"], ("GFP", "mCherry"), "no channel 'mCherry'"),
     ([3, "nucleus"], (None, None), "3 channels; expected one"),
+    (["protein", "protein"], (None, None), "channel 1 as protein and as nucleus"),
+    (["named", "named"], ("GFP", "2"), "channel 2 as protein and as nucleus"),
     (["protein", "narrow"], (None, None), "9 x 9 pixels of 16 bits and 9 x 8 pixels of 16 bits"),
     (["protein", "8 bit"], (None, None), "and 9 x 9 pixels of 8 bits as protein and nucleus"),
 ])  # fmt: skip

@@ -94,7 +94,6 @@ def test_an_image_that_cannot_be_read_is_named_with_its_row(tmp_path, content, w
 def test_a_centre_outside_its_field_is_in_another_unit(tmp_path):
     (tmp_path / "c.csv").write_text("field,x,y\nf1_nucleus,60,45\nf1_nucleus,600,45\n")
     table, fields = read_fields(small_fields.write(tmp_path) / "fields.csv", centres=tmp_path / "c.csv")
-    with pytest.raises(
-        DataError, match="a centre at x 600, y 45 .*in row 3; expected a place in the field of 170 x 150"
-    ):
+    words = "c.csv: found a centre at x 600, y 45 in row 3; expected a place in the field f1_nucleus, .* 170 x 150"
+    with pytest.raises(DataError, match=words):
         cut(table, fields[1], ASKED, "code", tmp_path)

@@ -139,6 +139,7 @@ def test_a_mask_is_read_as_other_programs_write_it(tmp_path, dtype, kind):
     (BOTH, "2 channel"),
     (BOTH[0].astype(np.float32), "type float32"),
     (BOTH[0].astype(np.int32) - 9, "numbers from -9"),
+    (np.kron(np.eye(3, 4), np.pad(np.full((4, 4), 255), 2)).astype(np.uint8), "the one number 255 in 3 places: foregr"),
 ])  # fmt: skip
 def test_a_picture_of_a_mask_is_none(tmp_path, mask, words):
     tifffile.imwrite(tmp_path / "a.tif", mask, photometric="minisblack")

@@ -113,7 +113,10 @@ def test_of_one_channel_the_second_is_zero_and_that_is_said_everywhere(rows, tmp
     assert train.source == "cells of one channel (the nucleus is zero) imported from cells.csv"
     assert "nucleus, is zero in every cell" in report.warnings()[0]
     for name in ("datasheet.md", "croissant.json"):
-        assert "the nucleus is zero" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+        said = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "the nucleus is zero" in said and "the nucleus is not known, and zero" in said
+    said = (tmp_path / "out" / "datasheet.md").read_text(encoding="utf-8")
+    assert "images:" not in said and "None was made or given: all cells are `train`." in said
 
 
 def test_a_folder_of_classes_is_imported_with_a_warning(tmp_path):
@@ -167,6 +170,7 @@ def test_a_pattern_stands_for_the_table(tmp_path, form, pattern, options):
     ({"rows": [["one.tif", "IMM", "0", "B9"]]}, ["the only cell of the class IMM in row 10"]),
     ({"header": ["picture", *HEADER[1:]]}, ["columns picture, class, plate, well", "`image`, or `protein`"]),
     ({"header": ["image", "class", "protein", "well"]}, ["`image`, or `protein` and"]),
+    ({"header": ["protein", "class", "plate", "nucleus_file"]}, ["`nucleus_file` and no `nucleus` in row 1"]),
     ({"header": ["image", "class", "plate", "split"]}, ["the split 'B0' in row 2; expected train, test1"]),
     ({"header": ["image", "class", "date", "well"]}, ["the date '0' in row 2; expected one such as 2024-03-31"]),
     ({"protein": "3", "nucleus": "1"}, ["no channel '3'", "in row 2"]),

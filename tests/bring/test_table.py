@@ -91,6 +91,10 @@ def test_a_row_has_the_number_that_a_spreadsheet_shows(write):
         ("image,class,plate\na,b,1\nc,d,2.0\n", ["the plate `2.0` in row 3", "spreadsheet"]),
         ("image,class,plate\na,b,'001\n", ["the plate `'001` in row 2"]),
         ("image,class,plate\na,b,2.00E+10\n", ["the plate `2.00E+10` in row 2"]),
+        ("image;class;plate\na;b;1,00E+11\n", ["the plate `1,00E+11` in row 2"]),
+        ("image;class;plate\na;b;1,0\n", ["the plate `1,0` in row 2"]),
+        ("image,class\na,b\na,b\xa0\n", [r"the class `b\xa0` in row 3", "can be printed"]),
+        ("image,class\xa0\na,b\n", [r"the column `class\xa0` and no `class` in row 1"]),
         ("image,class,plate\na,b,1\nc," + "d" * 101 + ",1\n", ["the class", "in row 3", "at most 100"]),
         ("image,class\na,\x1b[2J\n", [r"the class `\x1b[2J` in row 2"]),
         ('image,class\na,b\n"c,d\n', ["in row 3", "whole quotation marks"]),
@@ -98,6 +102,7 @@ def test_a_row_has_the_number_that_a_spreadsheet_shows(write):
         (b"image,class\na,b\nc,\xe4\n", ["byte 0xe4, which is no UTF-8, in row 3", "CSV UTF-8"]),
         (b"PK\x03\x04xl/workbook", ["a workbook of a spreadsheet program"]),
         (b"\xff\xfea", ["no UTF-16"]),
+        (b"\x89PNG\r\n\x1a\n\0", ["an image", "Name the table"]),
     ],
 )
 def test_a_bad_table_is_refused_by_the_row(write, content, words):
@@ -112,10 +117,12 @@ def test_what_is_no_file_is_refused(tmp_path):
 def test_files_are_found_beside_the_table_also_by_windows_paths(write, tmp_path):
     (tmp_path / "crops").mkdir()
     (tmp_path / "crops" / "a.png").touch()
-    table = read_table(write(f"image,class\ncrops/a.png,x\ncrops\\a.png,x\n{tmp_path}/crops/a.png,x\n"), NEEDED)
-    assert {path.resolve() for path in table.files("image")} == {tmp_path / "crops" / "a.png"}
+    for name in ("crops/a.png", "crops\\a.png", f"{tmp_path}/crops/a.png"):
+        (found,) = read_table(write(f"image,class\n{name},x\n"), NEEDED).files("image")
+        assert found.resolve() == tmp_path / "crops" / "a.png"
+    table = read_table(write("image,class\ncrops/a.png,x\n./crops\\a.png,x\n"), NEEDED)
     with pytest.raises(DataError, match="found the image of row 2, .*crops/a.png`, again in row 3; expected each"):
-        table.distinct("image", table.files("image"))
+        table.files("image")
 
 
 @pytest.mark.parametrize(

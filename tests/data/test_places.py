@@ -6,7 +6,7 @@ from coos_helpers.data.places import FORMATS, at_border, plate_format, well_name
 
 
 def letters(row):
-    return "A" * (row > 25) + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[row % 26]
+    return "ABCDEFGHIJKLMNOP"[row]
 
 
 @pytest.mark.parametrize("wells", FORMATS)
@@ -42,17 +42,34 @@ def test_a_name_that_tells_no_place_is_kept(name):
     (["H1", "G11"], None),
     (["B13"], 384),
     (["I1"], 384),
-    (["Q1"], 1536),
-    (["A25"], 1536),
+    (["Q1"], None),
+    (["A25"], None),
     (["1", "95"], None),
     (["1", "96"], 96),
     (["97"], 384),
-    (["385"], 1536),
+    (["385"], None),
     (["2000"], None),
     (["field 1", "x"], None),
 ])  # fmt: skip
 def test_how_many_wells_a_plate_has_is_told_only_where_it_is_sure(names, wells):
     assert plate_format(names) == wells
+
+
+@pytest.mark.parametrize("names, wells, words", [
+    (["A1", "P24", "I1"], 96, "the well 'P24'; expected A01 to H12 of 96 wells"),
+    (["r1c13"], 96, "'r1c13'"), (["97"], 96, "'97'"), (["Q1"], 384, "'Q1'; expected A01 to P24"), (["0"], 384, "'0'"),
+])  # fmt: skip
+def test_a_well_off_its_plate_is_refused(names, wells, words):
+    with pytest.raises(ValueError, match=words):
+        plate_format(["B2", "no place", *names], wells)
+
+
+def test_plates_of_two_kinds_are_refused_unless_one_is_said():
+    small, large = ["A1", "H12", "A1"], ["A1", "P24", "B2"]
+    assert plate_format([*small[:1], *large], None, ["s", *"lll"]) == 384  # the first may be of either
+    with pytest.raises(ValueError, match="of 96 wells .such as 's'. and of 384 wells .such as 'l'.; expected one kind"):
+        plate_format([*small, *large], None, [*"ssslll"])
+    assert plate_format([*small, *large], 384, [*"ssslll"]) == 384
 
 
 def test_a_number_says_nothing_on_a_plate_of_unknown_size_and_no_plate_has_a_well_outside():
