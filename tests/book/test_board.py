@@ -17,7 +17,8 @@ from made_results import said
 from coos_helpers import published, results
 from coos_helpers.data import DataError
 from coos_helpers.data.access import LEVELS
-from coos_helpers.results.brought import pack_up
+from coos_helpers.results import pack
+from coos_helpers.results.brought import brought
 
 SOURCE = "simulated cells (coos_helpers.simulate, scale=0.1, seed=3); not COOS-7"
 
@@ -52,22 +53,30 @@ def test_the_schema_is_one_and_knows_every_level_of_access():
     assert codes == [*(one.code for one in LEVELS), "not said"]
 
 
+def rounded(error):
+    ends = {of: [round(end, 1) for end in error[of]] for of in ("other_wells", "another_plate") if error[of]}
+    return {"value": round(error["value"], 1)} | ends
+
+
 @pytest.fixture
 def mine(tmp_path):
     """Write an entry of a brought classifier, recomputed from the pack beside it."""
     release, given = {}, {}
-    for seed, name in enumerate(("train", "test1")):
+    for seed, name in enumerate(("train", "test1", "test3")):
         split = memory_split(70, seed)
-        release[name] = type(split)(**{**vars(split), "name": name, "source": SOURCE})
-        given[name] = said(split.labels, seed, right=3)
-    pack_up(given, release, "Mine", tmp_path / "mine.coos")
-    of = results.score(given, release, name="Mine", sees="nothing", baseline=None)["splits"]["test1"]["balanced_error"]
-    shown = {"value": round(of["value"], 1), "other_wells": [round(end, 1) for end in of["other_wells"]]}
+        plate = split.plate if name != "test3" else np.char.add("late", split.plate)
+        release[name] = type(split)(**{**vars(split), "name": name, "plate": plate, "source": SOURCE})
+        if name != "train":  # of which only the plates are known
+            given[name] = said(split.labels, seed, right=3)
+    pack.write(brought(given, release, "Mine"), tmp_path / "mine.coos")
+    found = results.score(given, release, name="Mine", sees="nothing", baseline=None)["splits"]
+    shown = {name: rounded(split["balanced_error"]) for name, split in found.items()}
+    assert "another_plate" in shown["test3"]
     entry = {
         "name": "Mine, <as> given",
         "data": {"name": "simulated", "version": "1", "scale": 0.1, "seed": 3},
         "protocol": {"metric": "balanced error", "classifier": "mine", "trained_on": "train"},
-        "results": {"test1": shown},
+        "results": shown,
         "sees": "nothing",
         "links": {"code": "https://example.org/?a=1&b=2"},
         "date": "2026-02",

@@ -17,7 +17,7 @@ from coos_helpers import metrics, results, shift
 from coos_helpers.data import open_release
 from coos_helpers.metrics import wells
 from coos_helpers.results import leakage, measures, pack
-from coos_helpers.results.brought import pack_up
+from coos_helpers.results.brought import brought
 
 TESTS = ["test1", "test2", "test3", "test4"]
 
@@ -125,7 +125,7 @@ def test_the_difference_to_a_baseline_is_paired_by_cell(release, tmp_path):
         assert of["difference"] == table.loc[name, "other minus one"]
         assert "{:.1f} to {:.1f}".format(*of["other_wells"]) == table.loc[name, "other wells of these plates"]
     assert score(mine, release, baseline=mine)["baseline"]["splits"]["test1"]["other_wells"] == [0, 0]
-    pack_up(mine, release, "mine", tmp_path / "mine.coos")
+    pack.write(brought(mine, release, "mine"), tmp_path / "mine.coos")
     with pytest.raises(ValueError, match="no row of Texture"):
         score(mine, release, baseline=tmp_path / "mine.coos")
 
@@ -205,6 +205,7 @@ def test_what_a_classifier_gives_has_to_fit_the_images(release, predict, words):
         ({"name": " "}, "name: found"),
         ({"predictions": {"test9": [0]}}, "test9"),
         ({"predictions": {}}, "expected a dict"),
+        ({"predictions": {"train-by-plate": np.zeros(42, int)}}, "alone"),
         ({"predictions": {"test1": [0]}}, "test1"),
         ({"predictions": {"test1": np.full(43, 7)}}, "from 0 to 6"),
         ({"release": None}, "a release"),
@@ -267,7 +268,7 @@ def test_scores_that_are_no_probabilities_rank_and_claim_nothing(release):
 
 def test_a_pack_of_what_was_brought_gives_the_same_numbers(release, tmp_path):
     row = {name: p.scores for name, p in kept_row(RUN, release, right=3).items() if name != "train"}
-    assert pack_up(row, release, "mine", tmp_path / "mine.coos") == (tmp_path / "mine.coos").stat().st_size
+    pack.write(brought(row, release, "mine"), tmp_path / "mine.coos")
     found = pack.read(tmp_path / "mine.coos")
     assert list(found.table[0]) == TESTS, "a training set that was not predicted is none"
     made = score(row, release)
