@@ -62,7 +62,9 @@ def _recompute(path, entry):
     of, data = entry["predictions"], entry["data"]
     found = pack.read(path.parent / of["pack"])
     source = found.about["source"]
-    wanted = f"scale={float(data['scale'])}, seed={data['seed']})" if data["name"] == "simulated" else data["name"]
+    wanted = data["name"]
+    if wanted == "simulated":
+        wanted = f"version={data['version']}, scale={float(data['scale'])}, seed={data['seed']})"
     if wanted not in source or (data["name"] != "simulated" and "not COOS-7" in source):
         raise DataError(
             path, f"predictions of {source}", f"those of {data['name']}, {wanted}", "Name the data rightly."
@@ -104,7 +106,9 @@ def made(folder=ENTRIES):
         data, metric = entry["data"], entry["protocol"]["metric"]
         name = data["name"]
         if name == "simulated":
-            name = f"simulated cells, not COOS-7 (scale {data['scale']}, seed {data['seed']})"
+            name = "simulated cells, not COOS-7 (version {version}, scale {scale}, seed {seed})".format(**data)
+        elif name != "COOS-7":
+            name = f"{name}, version {data['version']}"
         told = metric if entry["results"] else "no numbers of the splits"
         groups.setdefault((name, "other metrics" if told != "balanced error" else told), []).append(entry)
     order = sorted(groups, key=lambda key: (not key[0].startswith("COOS-7"), key[0], key[1] != "balanced error"))

@@ -20,7 +20,7 @@ from coos_helpers.data.access import LEVELS
 from coos_helpers.results import pack
 from coos_helpers.results.brought import brought
 
-SOURCE = "simulated cells (coos_helpers.simulate, scale=0.1, seed=3); not COOS-7"
+SOURCE = "simulated cells (coos_helpers.simulate, version=1, scale=0.1, seed=3); not COOS-7"
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +126,7 @@ def within(place, value):
         (within("data/seed", None), "'seed' is a required"),
         (within("data/name", "COOS-7"), "data"),
         (within("data/seed", 4), "predictions of simulated cells"),
+        (within("data/version", "77"), "version=77"),
         (within("results/test1/value", 101), "101"),
         (within("results/test1/other_wells", [90, 95]), "outside its interval"),
         (within("results/test0", {"value": 1}), "test0"),
@@ -194,12 +195,17 @@ def test_data_sets_and_metrics_are_apart_and_every_row_is_as_long_as_its_head(mi
     for stem, other in entries.items():
         written(path.with_name(f"{stem}.json"), other)
     written(path, entry)
+    for version in ("1", "2"):  # with numbers that nobody recomputes
+        made = entry | {"data": {"name": "Ours", "version": version}, "reported_by": "as reported"}
+        del made["predictions"]
+        written(path.with_name(f"ours{version}.json"), made)
     text = board.made(path.parent)["board.md"].decode()
     tables = Rows(text).tables
     captions = [table["caption"] for table in tables]
     assert captions[0].startswith("COOS-7: balanced error (%), 25 entries") and "other metrics" in captions[1]
-    assert captions[2].startswith("Simulated cells, not COOS-7 (scale 0.1, seed 3)")
-    assert [len(table["rows"]) - 1 for table in tables] == [25, 4, 1]
+    assert captions[2].startswith("Ours, version 1: ") and captions[3].startswith("Ours, version 2: ")
+    assert captions[4].startswith("Simulated cells, not COOS-7 (version 1, scale 0.1, seed 3)")
+    assert [len(table["rows"]) - 1 for table in tables] == [25, 4, 1, 1, 1]
     for table in tables:
         assert {len(row) for row in table["rows"]} == {len(table["rows"][0])}
     assert "<as>" not in text and "&lt;as&gt;" in text and "a=1&amp;b=2" in text
