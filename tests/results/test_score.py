@@ -256,14 +256,27 @@ def test_edges_give_numbers_or_none_and_no_warning(release, edge, kind):
             assert of["balanced_error"]["other_wells"] is None
 
 
-def test_scores_that_are_no_probabilities_rank_and_claim_nothing(release):
-    logits = {"test1": np.log(said(release["test1"].labels))}
-    made = score(logits, release)["splits"]["test1"]
-    assert made["calibration"] is None and made["selective_accuracy"] is None
-    assert (
-        made["balanced_error"]
-        == score({"test1": np.exp(logits["test1"])}, release)["splits"]["test1"]["balanced_error"]
-    )
+@pytest.mark.parametrize("form", [np.log, lambda scores: 100 * scores], ids=["logits", "percent"])
+def test_scores_that_are_no_probabilities_claim_nothing_and_are_packed_without(release, tmp_path, form):
+    scores = said(release["test1"].labels)
+    made = score({"test1": form(scores)}, release)
+    expected = score({"test1": scores}, release)["splits"]["test1"]
+    assert made["splits"]["test1"] == expected | {"calibration": None, "selective_accuracy": None}
+    assert any(note.startswith("Of test1 the scores are no probabilities") for note in made["about"]["notes"])
+    pack.write(brought({"test1": form(scores)}, release, "mine"), tmp_path / "mine.coos")
+    assert pack.read(tmp_path / "mine.coos").table[0]["test1"].scores is None
+
+
+def test_probabilities_may_be_rounded_to_two_decimals(release):
+    scores = said(release["test1"].labels, right=3)
+    rounded = np.round(scores, 2)
+    assert np.abs(rounded.sum(1) - 1).max() > 5e-3
+    made, exact = (score({"test1": (scores.argmax(1), s)}, release) for s in (rounded, scores))
+    claimed = [one["splits"]["test1"]["calibration"]["mean_confidence"] for one in (made, exact)]
+    assert claimed[0] == pytest.approx(claimed[1], abs=0.5)  # percent
+    assert [note for note in made["about"]["notes"] if "rounded" in note] and "rounded" not in str(exact["about"])
+    rounded[3] *= 0.9
+    assert score({"test1": rounded}, release)["splits"]["test1"]["calibration"] is None
 
 
 def test_a_pack_of_what_was_brought_gives_the_same_numbers(release, tmp_path):
