@@ -50,6 +50,17 @@ def test_numbers_as_a_spreadsheet_writes_them_are_the_same_numbers(release):
         np.testing.assert_array_equal(one[0], other[0])
 
 
+@pytest.mark.parametrize("last", [True, False], ids=["with the last", "without the last"])
+def test_classes_that_are_counted_from_1_are_refused_and_named(release, last):
+    frame = table(release, scores=False, names=False)
+    labels = np.concatenate([release[name].labels for name in ("train", "test1")])
+    counted = frame.assign(predicted=np.where(last | (labels < 6), labels, 2) + 1)
+    with pytest.raises(DataError, match="classes from 1 to .*counted from 1: subtract 1"):
+        check(counted, release, "mine.csv")
+    for fair in (np.ones(len(labels), int), np.where(labels == 0, 1, labels)):
+        np.testing.assert_array_equal(check(frame.assign(predicted=fair), release)[0]["train"][0], fair[:14])
+
+
 def change(column, row, value):
     def changed(frame):
         frame[column] = frame[column].astype(object)
