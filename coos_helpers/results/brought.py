@@ -62,7 +62,7 @@ def with_training(row, asides):
 
 
 def _probabilities(scores):
-    """Take scores, (N, K), that are probabilities, perhaps rounded, or all 0; None for others; and say what was done."""
+    """Take probabilities, (N, K), rounded ones and rows of 0 as well; None for other scores; and say what was done."""
     if scores is None:
         return None, ""
     sums = scores.sum(1, keepdims=True, dtype=float)

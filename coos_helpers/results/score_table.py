@@ -41,13 +41,16 @@ def check(frame, release, path="the table"):
     ------
     DataError : a cell is missing, doubled or unknown; or a class, a split or a score is none.
     """
+    classes = next(iter(release.values())).class_names
+    columns = [*NEEDED, *(SCORE + name for name in classes)]
+    spelt = {name.lower(): name for name in columns}
+    frame = frame.rename(columns=lambda name: name if name in columns else spelt.get(str(name).strip().lower(), name))
     if missing := [name for name in NEEDED if name not in frame]:
         raise DataError(path, f"no column {', '.join(missing)}", COLUMNS, WRITE)
     if frame.columns.has_duplicates:
         raise DataError(path, f"two columns {frame.columns[frame.columns.duplicated()][0]}", COLUMNS, WRITE)
     if frame.empty:
         raise DataError(path, "no rows", "a row for each cell of a split", WRITE)
-    classes = next(iter(release.values())).class_names
     known = {**release, **({BY_PLATE: release["train"]} if "train" in release else {})}
     splits = _texts(frame["split"])
     if len(wrong := frame.index[~splits.isin(list(known))]):

@@ -41,6 +41,15 @@ def test_rows_in_any_order_give_each_cell_what_was_said_of_it(release, scores, n
             assert got.dtype == np.float32
 
 
+def test_columns_may_be_spelt_in_small_letters_or_large_ones(release):
+    expected, _ = check(table(release), release)
+    for spell in (str.lower, str.upper, " {} ".format):
+        made, unread = check(table(release).rename(columns=spell), release)
+        assert not unread
+        for one, other in zip(made.values(), expected.values(), strict=True):
+            np.testing.assert_array_equal(one[1], other[1])
+
+
 def test_numbers_as_a_spreadsheet_writes_them_are_the_same_numbers(release):
     frame = table(release, names=False)
     texts = frame.assign(cell=frame["cell"].map("{:.1f}".format), predicted=frame["predicted"].map("{:.1f}".format))
