@@ -3,7 +3,6 @@
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +42,8 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
     Returns
     -------
     dict of numbers, texts, lists and dicts, as `json.dumps` takes them: `about`, and for each split in `splits` what
-    `measures` gives; `differences` of confusion matrices between test sets, with p-values; `baseline`. Errors and
-    shares are in percent; None stands for what cannot be known.
+    `measures` gives; `differences` of confusion matrices, of each test set from the first, with p-values; `baseline`.
+    Errors and shares are in percent; None stands for what cannot be known.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def numbers(found, release, sees, baseline):
             "format": FORMAT,
             "about": _about(found, release, sees),
             "splits": {split: measures(row, split, ladders) for split in found.table[0]},
-            "differences": [_difference(row[a], row[b]) for a, b in combinations(tests, 2)],
+            "differences": [_difference(row[tests[0]], row[name]) for name in tests[1:]],
             "baseline": None if other is None else _against(row, other, tests, [*ladders, *theirs], made_by),
         }
     )
@@ -113,7 +112,7 @@ def _baseline(baseline, release):
     if baseline != "texture":
         return _packed(baseline, release)
     if "train" not in release:
-        remedy = "Add the training split, name a pack of its results, or compare with nothing (baseline=None)."
+        remedy = "Add the training split, name a pack of its results, or set the baseline to none."
         raise ValueError(f"found no training split; expected one, to make the baseline {BASELINE}. {remedy}")
     path = release["train"].path
     run = runs.named("given-cells" if path is None else path.parent)
