@@ -13,6 +13,7 @@ import jsonschema
 from coos_helpers.data.access import access
 from coos_helpers.data.errors import DataError
 from coos_helpers.results import method_intervals, pack
+from coos_helpers.results.brought import with_training
 
 HERE = Path(__file__).resolve().parent
 ENTRIES = HERE / "leaderboard"
@@ -61,7 +62,9 @@ def _recompute(path, entry):
     of, data = entry["predictions"], entry["data"]
     found = pack.read(path.parent / of["pack"])
     source = found.about["source"]
-    wanted = f"scale={float(data['scale'])}, seed={data['seed']})" if data["name"] == "simulated" else data["name"]
+    wanted = data["name"]
+    if wanted == "simulated":
+        wanted = f"version={data['version']}, scale={float(data['scale'])}, seed={data['seed']})"
     if wanted not in source or (data["name"] != "simulated" and "not COOS-7" in source):
         raise DataError(
             path, f"predictions of {source}", f"those of {data['name']}, {wanted}", "Name the data rightly."
@@ -71,13 +74,14 @@ def _recompute(path, entry):
         there = "; ".join(", ".join(names) for names in named)
         raise DataError(path, f"the row {of['features']}, {of['model']}", f"one of the pack's: {there}", "Mend it.")
     rows = named[of["features"], of["model"]]
+    known = [with_training(row, found.asides) for row in rows]
     if entry["protocol"]["metric"] != "balanced error":
         raise DataError(path, f"the metric {entry['protocol']['metric']}", "balanced error, as recomputed", "Mend it.")
     for split, one in entry["results"].items():
         if split not in rows[0]:
             raise DataError(path, f"a number of {split}", f"splits of the pack: {', '.join(rows[0])}", "Mend it.")
         said = [one["value"], *one.get("other_wells", ()), *one.get("another_plate", ())]
-        again = _flat(one, method_intervals(rows, split, ladders=found.ladders))
+        again = _flat(one, method_intervals(known, split, ladders=found.ladders))
         if any(not abs(a - b) <= ROUNDED for a, b in zip(said, again, strict=True)):
             shown = " / ".join(f"{number:.1f}" for number in again)
             raise DataError(path, f"{split}: {said}", f"what its predictions give: {shown}", "Mend the numbers.")
@@ -102,7 +106,9 @@ def made(folder=ENTRIES):
         data, metric = entry["data"], entry["protocol"]["metric"]
         name = data["name"]
         if name == "simulated":
-            name = f"simulated cells, not COOS-7 (scale {data['scale']}, seed {data['seed']})"
+            name = "simulated cells, not COOS-7 (version {version}, scale {scale}, seed {seed})".format(**data)
+        elif name != "COOS-7":
+            name = f"{name}, version {data['version']}"
         told = metric if entry["results"] else "no numbers of the splits"
         groups.setdefault((name, "other metrics" if told != "balanced error" else told), []).append(entry)
     order = sorted(groups, key=lambda key: (not key[0].startswith("COOS-7"), key[0], key[1] != "balanced error"))

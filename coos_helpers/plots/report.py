@@ -1,5 +1,6 @@
 """A page on one classifier, from the numbers of its score alone: it opens anywhere, offline, on a phone as well."""
 
+import re
 from html import escape
 from pathlib import Path
 from string import Template
@@ -8,17 +9,24 @@ import pandas as pd
 
 from coos_helpers.plots.report_figures import SURE, figures, numbers, tests
 from coos_helpers.plots.static import table
+from coos_helpers.results.card import ENOUGH, limits
 
 PAGE = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
-ENOUGH = 5  # wells of a class: with fewer, an interval of its sensitivity would say little
+EMPTY = re.compile(r"<section>(?:(?!</section>|<table|<img).)*</section>\n*", re.DOTALL)  # has nothing to show
+
+CALIBRATION = {
+    "calibration error": ("error", "interval"),
+    "if calibrated": ("if_calibrated", "if_calibrated_interval"),
+    "too sure by": ("too_sure_by", "too_sure_by_interval"),
+}
 
 CAPTIONS = {
     "errors": "Balanced error on each test set with 95 % intervals: thick, other wells of these plates; thin, another "
     "plate. Crosses: the baseline.",
     "confusion": "Confusion matrices in percent of the true class. The two most common errors of each are framed.",
-    "differences": "What changed from one test set to another, in points of the true class. Framed: p below 0.05 after "
-    "Holm's correction for one matrix, whole wells exchanged.",
+    "differences": "What changed from the first test set to another, in points of the true class. Framed: p below "
+    "0.05 after Holm's correction for one matrix, whole wells exchanged.",
     "reliability": "Right cells against confidence, in 15 bins. Dashed: a calibrated classifier.",
     "selective": "Right cells among those answered, if it may stay silent about the cells of which it is least sure.",
 }
@@ -38,7 +46,7 @@ def page(score):
     about = score["about"]
     caption = f"Data: {about['source']}. Classifier: {about['name']}."
     drawn = figures(score, caption)
-    parts = {name: _figure(name, drawn[name], score, caption) if name in drawn else "" for name in CAPTIONS}
+    parts = {name: _figure(name, drawn[name], score) if name in drawn else "" for name in CAPTIONS}
     parts |= {name: _table(*made, caption) for name, made in _tables(score).items()}
     missing = "" if drawn.get("reliability") else "<p>No probabilities were given, so nothing is said of them.</p>"
     words = {
@@ -50,11 +58,11 @@ def page(score):
         "date": about["date"],
         "versions": escape(", ".join(f"{name} {number}" for name, number in about["versions"].items())),
         "key": about["data_key"],
-        "finding": " ".join(_sentences(score)),
-        "notes": "".join(f"<li>{escape(note)}</li>" for note in [*about["notes"], *_limits(score)]),
+        "finding": escape(" ".join(_finding(score))),
+        "notes": "".join(f"<li>{escape(note)}</li>" for note in limits(score)),
         "missing": missing,
     }
-    return PAGE.substitute(words, **parts)
+    return EMPTY.sub("", PAGE.substitute(words, **parts))
 
 
 def interval(ends, digits=1):
@@ -68,37 +76,22 @@ def verdict(against):
     return "unknown" if low is None else "better" if high < 0 else "worse" if low > 0 else "not shown"
 
 
-def _sentences(score):
-    """Say the finding in a sentence a test set."""
-    base = score["baseline"]
-    for name in tests(score):
+def _finding(score):
+    """Say the errors in a sentence, and in another how they compare with the baseline's."""
+    names, base, said = tests(score), score["baseline"] or {"splits": {}}, []
+    for name in names:
         error = score["splits"][name]["balanced_error"]
-        said = f"On {name} it errs on {error['value']:.1f} % of the cells, each class alike"
-        if error["other_wells"]:
-            said += f" (on other wells of these plates {interval(error['other_wells'])})"
-        if base and name in base["splits"]:
-            words = {"better": "fewer than", "worse": "more than", "not shown": "not surely more or fewer than"}
-            if (found := verdict(base["splits"][name])) in words:
-                said += f", {words[found]} {base['name']} ({base['splits'][name]['error']:.1f} %)"
-        yield escape(said + ".")
-
-
-def _limits(score):
-    """Say what the numbers do not tell."""
-    splits = {name: score["splits"][name] for name in tests(score)}
-    for name, split in splits.items():
-        if split["absent_classes"]:
-            yield f"{name} has no cells of {', '.join(split['absent_classes'])}: its errors leave them out."
-        if split["fewest_wells"] is not None and split["fewest_wells"] < ENOUGH:
-            few = f"In {name} a class has no more wells than {split['fewest_wells']}"
-            yield f"{few}: too few for an interval that keeps its promise."
-        if split["balanced_error"]["another_plate"] is None and name != "train":
-            yield f"Of another plate than those of {name} nothing is known: no class has two plates there."
-    if not score["about"]["held_out_plates"]:
-        yield (
-            "How plates vary is learned from the test sets alone: rows of the split train-by-plate, of training cells "
-            "whose plate was held out, would add to it."
+        said.append(
+            f"{name} {error['value']:.1f}" + f" ({interval(error['other_wells'])})" * bool(error["other_wells"])
         )
+    if names == ["train"]:
+        yield f"Balanced error in percent: {said[0]}. That is memory of cells it has learned from."
+    else:
+        yield f"Balanced error in percent, with 95 % intervals for other wells of these plates: {', '.join(said)}."
+    verdicts = {name: verdict(of) for name, of in base["splits"].items()}
+    for found, words in (("better", "less"), ("worse", "more"), ("not shown", "neither surely less nor more")):
+        if on := [name for name in verdicts if verdicts[name] == found]:
+            yield f"It errs {words} than {base['name']} on {', '.join(on)}."
 
 
 def _tables(score):
@@ -111,21 +104,18 @@ def _tables(score):
         narrow = " (too narrow)" if split["fewest_wells"] == 1 and error["other_wells"] else ""
         row |= {"error": error["value"], "other wells": interval(error["other_wells"]) + narrow}
         errors.append(row | {"another plate": interval(error["another_plate"])})
-        if name not in names:
+        if name == "train":
             errors[-1] |= {"other wells": "memory", "another plate": "memory"}
+        if name not in names:
             continue
         well, k = split["worst_well"], split["worst_class"]
         row = {"split": name, "worst class": k["class"], "its error": k["error"], "by luck of wells": k["by_chance"]}
-        well = well or {"well": "none of 10 cells", "error": None, "by_chance": None}
+        well = well or {"well": "no well has 10 cells", "error": None, "by_chance": None}
         row |= {"worst well": well["well"], "error there": well["error"], "by chance": well["by_chance"]}
         worst.append(row)
         sensitive[name] = [_sensitivity(one) for one in split["sensitivities"]]
         if c := split["calibration"]:
-            row = {"split": name, "calibration error": c["error"], "95 %": interval(c["interval"])}
-            row |= {"if calibrated": c["if_calibrated"], "95 % of that": interval(c["if_calibrated_interval"])}
-            calibrated.append(
-                row | {"too sure by": c["too_sure_by"], "95 % of it": interval(c["too_sure_by_interval"])}
-            )
+            calibrated.append({"split": name} | {title: _with_ends(c, *parts) for title, parts in CALIBRATION.items()})
     made = {
         "error_table": (pd.DataFrame(errors), "Balanced error (%), with 95 % intervals."),
         "sensitivity_table": (
@@ -133,11 +123,14 @@ def _tables(score):
             "Sensitivity (%) of each class, with 95 % intervals over wells of these plates.",
         ),
         "worst_table": (pd.DataFrame(worst), "Errors (%) of the worst class and the worst well, beside luck alone."),
-        "calibration_table": (pd.DataFrame(calibrated), "Calibration (percent), with 95 % intervals over wells."),
-        "change_table": (_changes(score), f"Changes of errors that are sure (p below {SURE}), in points."),
+        "calibration_table": (pd.DataFrame(calibrated), "Calibration (percent), with 95 % intervals."),
         "baseline_table": (_paired(base), f"Error less that of {base['name']} ({base['from']})." if base else ""),
     }
     return {name: (frame.astype(object).where(frame.notna(), None), title) for name, (frame, title) in made.items()}
+
+
+def _with_ends(numbers, value, ends):
+    return f"{numbers[value]:.1f} ({interval(numbers[ends])})"
 
 
 def _sensitivity(one):
@@ -147,16 +140,6 @@ def _sensitivity(one):
     few = one["wells"] is not None and one["wells"] < ENOUGH
     ends = f"wells: {one['wells']}" if few or not one["interval"] else interval(one["interval"], 0)
     return f"{one['value']:.1f} ({ends})"
-
-
-def _changes(score):
-    rows, classes = [], score["about"]["classes"]
-    for test in score["differences"]:
-        change, p = numbers(test["difference"]), numbers(test["adjusted"])
-        for true, called in zip(*(p < SURE).nonzero(), strict=True):
-            row = {"from": test["first"], "to": test["second"], "true class": classes[true], "called": classes[called]}
-            rows.append(row | {"change": f"{change[true, called]:+.1f}", "p": f"{p[true, called]:.4f}"})
-    return pd.DataFrame(rows)
 
 
 def _paired(base):
@@ -176,18 +159,26 @@ def _table(frame, title, caption):
     return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(title)}">{shown}</div>'
 
 
-def _figure(name, picture, score, caption):
-    """Write a figure with its caption, and in words what it shows."""
-    splits = {split: score["splits"][split] for split in tests(score)}
-    said = {"errors": " ".join(_sentences(score)), "confusion": "; ".join(_in_words(splits))}
-    alt = escape(f"{CAPTIONS[name]} {said.get(name, 'The tables beside it have the numbers that are sure.')}")
+def _figure(name, picture, score):
+    """Write a figure with its caption, and in words what it shows; its data are named in the picture."""
+    said = {"errors": _finding, "confusion": _confusions, "differences": _changes}.get(name, lambda _: ())
+    alt = escape(f"{CAPTIONS[name]} {' '.join(said(score))}")
     box = f'<div class="wide" tabindex="0" role="region" aria-label="figure of {name}, may scroll sideways">'
-    words = escape(f"{CAPTIONS[name]} {caption}")
+    words = escape(CAPTIONS[name])
     return f'<figure>{box}<img src="{picture}" alt="{alt}"></div><figcaption>{words}</figcaption></figure>'
 
 
-def _in_words(splits):
+def _confusions(score):
     """Say which errors of each split are framed."""
-    for name, split in splits.items():
-        for one in split["common_errors"]:
-            yield f"{name}: {one['share']:.0f} % of {one['true']} called {one['called']}"
+    for name in tests(score):
+        for one in score["splits"][name]["common_errors"]:
+            yield f"{name}: {one['share']:.0f} % of {one['true']} called {one['called']}."
+
+
+def _changes(score):
+    """Say which changes are framed."""
+    classes = score["about"]["classes"]
+    for test in score["differences"]:
+        change, p = numbers(test["difference"]), numbers(test["adjusted"])
+        for true, called in zip(*(p < SURE).nonzero(), strict=True):
+            yield f"{test['second']}: {change[true, called]:+.0f} points of {classes[true]} called {classes[called]}."

@@ -12,6 +12,7 @@ from coos_helpers.plots.static import COLOURS, MARKERS, sign, style
 
 SURE = 0.05  # p-values below it, after Holm's correction, are framed
 ACROSS = 3  # matrices in a row
+NARROWEST = 1.9  # inches of a matrix, so that its title has room
 LETTERS = 15  # of a caption, for each inch of its figure
 
 
@@ -78,7 +79,7 @@ def _matrices(panels, classes, draw):
         return None
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
-    size = (0.34 * len(classes) * across + 2.2, (0.34 * len(classes) + 1.5) * down + 0.3)
+    size = (max(0.34 * len(classes), NARROWEST) * across + 2.2, (0.34 * len(classes) + 1.5) * down + 0.3)
     figure, axes = plt.subplots(down, across, figsize=size, squeeze=False)
     for number, ax in enumerate(axes.flat):
         if number >= len(panels):

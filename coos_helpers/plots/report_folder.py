@@ -6,12 +6,13 @@ from pathlib import Path
 import matplotlib
 
 from coos_helpers import store
+from coos_helpers.data.access import access
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.release import open_release
 from coos_helpers.plots import report
-from coos_helpers.results import card
-from coos_helpers.results.brought import pack_up
-from coos_helpers.results.score import score
+from coos_helpers.results import card, pack
+from coos_helpers.results.brought import brought
+from coos_helpers.results.score import numbers
 
 PACK, *TEXTS = WRITTEN = ("predictions.pack", "report.html", "score.json", "card.md")
 
@@ -35,18 +36,19 @@ def evaluate(file, data, out, name, sees, baseline):
     DataError : the predictions do not fit the release, or `out` holds another result.
     """
     matplotlib.use("agg")
-    file, out = Path(file), Path(out)
+    file, out, sees = Path(file), Path(out), access(sees)
     _refuse_another(out)
-    release, name = open_release(data), name or file.stem
-    found = score(file, release, name=name, sees=sees, baseline=baseline)
-    made = report.page(found), json.dumps(found, indent=1, allow_nan=False), card.of_score(found)
+    release = open_release(data)
+    found = brought(file, release, name or file.stem)
+    score = numbers(found, release, sees, baseline)
+    made = report.page(score), json.dumps(score, indent=1, allow_nan=False), card.of_score(score)
     with store.alone(out):
         _refuse_another(out)  # which may have come meanwhile
-        pack_up(file, release, name, out / PACK)
+        pack.write(found, out / PACK)
         for part, text in zip(TEXTS, made, strict=True):
             with store.atomic(out / part) as handle:
                 handle.write(text.encode())
-    return found
+    return score
 
 
 def _refuse_another(out):

@@ -1,54 +1,80 @@
-"""What a classifier of yours said, as the `Predictions` that everything here reads, and as a pack of them."""
+"""What a classifier of yours said, as the `Results` that everything here reads and that a pack holds."""
 
 from datetime import UTC, datetime
 
-from coos_helpers.results import pack
-from coos_helpers.results.answers import given
+import numpy as np
+
+from coos_helpers.data.validate import as_source
+from coos_helpers.results.answers import asked, given
 from coos_helpers.results.predictions import Predictions, Results
 from coos_helpers.results.register import machine
 from coos_helpers.results.score_table import BY_PLATE
 
 CLASSIFIER, PROFILE = "as given", "as given"  # in the place of names of this book
+ROUNDED = 0.005  # what rounding to two decimals may change
 
 
-def brought(said, release, name):
-    """Make `Predictions` of what `answers` give: a dict by split with the training set in it, and the ladders.
+def brought(predictions, release, name, predict=None, progress=True):
+    """Take what a classifier of yours says of a release as results with one row, called `name`, `as given`.
 
-    Of the training set only plates are looked at where its cells were not predicted: whether a test set's are others.
+    Parameters
+    ----------
+    predictions, release, name, predict, progress : as for `results.score`; the release opened.
+
+    Returns
+    -------
+    `Results`, whose `about` has `notes`. A training set that was not predicted is an aside, with its labels in the
+    place of predictions: it is there for `with_training`, and no result.
+
+    Raises
+    ------
+    ValueError, DataError : there is no name, or the predictions do not fit the release.
     """
-    made = {}
+    if not isinstance(name, str) or not as_source(name):
+        raise ValueError(f"name: found {name!r:.80}; expected what the classifier is called.")
+    name, first = as_source(name), next(iter(release.values()))
+    said, unread = (asked(predict, release, progress), []) if predictions is None else given(predictions, release)
+    row, asides, notes = {}, [], [f"Not read: the column {', '.join(unread)}."] if unread else []
     for column, (predicted, scores) in said.items():
-        split = release["train" if column == BY_PLATE else column]
-        made[column] = _predictions(split, name, predicted, scores, "plate" if column == BY_PLATE else "")
-    ladders = [[{BY_PLATE: made.pop(BY_PLATE)}]] if BY_PLATE in made else []
-    if "train" in release and "train" not in made:
-        made = {"train": _predictions(release["train"], name, release["train"].labels, None)} | made
-    return made, ladders
+        split, rung = (release["train"], "plate") if column == BY_PLATE else (release[column], "")
+        probable, told = _probabilities(scores)
+        notes += [f"Of {column} the scores {told}"] if told else []
+        row[column] = _predictions(split, name, predicted, probable, rung)
+    ladders = [[{BY_PLATE: row.pop(BY_PLATE)}]] if BY_PLATE in row else []
+    if not row:
+        raise ValueError(f"predictions: found {BY_PLATE} alone; expected a split of the release as well.")
+    if "train" in release and "train" not in row:
+        asides.append({"train": _predictions(release["train"], name, release["train"].labels, None)})
+    about = {"data": first.source, "source": first.source, "profile": PROFILE, "seed": 0, "machine": machine()}
+    about |= {"made": datetime.now(UTC).strftime("%Y-%m-%d"), "notes": notes}
+    caption = f"Data: {first.source[:200]}. Classifier: {name[:100]}."
+    images = lambda _, cells: [None] * len(cells)  # noqa: E731
+    return Results(about, caption, first.class_names, [row], [[row]], ladders, {}, images, asides)
+
+
+def with_training(row, asides):
+    """Add the training set to a row that lacks it, for its plates: which of the test sets' are others?"""
+    one = next(iter(row.values()))
+    for p in (aside["train"] for aside in asides if "train" in aside):
+        if (p.representation, p.classifier) == (one.representation, one.classifier):
+            return {"train": p} | row
+    return row
+
+
+def _probabilities(scores):
+    """Take probabilities, (N, K), rounded ones and rows of 0 as well; None for other scores; and say what was done."""
+    if scores is None:
+        return None, ""
+    sums = scores.sum(1, keepdims=True, dtype=float)
+    off = np.where(sums == 0, 0, np.abs(sums - 1)).max()
+    if scores.min() < 0 or scores.max() > 1 + 1e-6 or off > scores.shape[1] * ROUNDED + 1e-3:
+        return None, "are no probabilities, from 0 to 1 and adding up to 1: what they claim is not judged."
+    if off <= 1e-3:
+        return scores, ""
+    scores = (scores / np.where(sums == 0, 1, sums)).astype(np.float32)
+    return scores, "are rounded probabilities: those of each cell were divided by their sum."
 
 
 def _predictions(split, name, predicted, scores, rung=""):
     places = split.labels, predicted, scores, split.plate, split.well_ids
     return Predictions(name, CLASSIFIER, split.name, *places, split.class_names, split.source, PROFILE, 0, rung=rung)
-
-
-def pack_up(predictions, release, name, path):
-    """Write predictions that were made elsewhere to a pack, so that anybody can compute their numbers again.
-
-    Parameters
-    ----------
-    predictions, release, name : as for `results.score`; the release opened. path : of the pack.
-
-    Returns
-    -------
-    int, the size of the file in bytes. The pack's row is `name`, `as given`.
-    """
-    said, _ = given(predictions, release)
-    row, ladders = brought(said, release, name)
-    row = {split: p for split, p in row.items() if split in said}  # a training set that was not predicted is none
-    first = next(iter(release.values()))
-    day = datetime.now(UTC).strftime("%Y-%m-%d")
-    about = {"data": first.source, "source": first.source, "profile": PROFILE, "seed": 0, "made": day}
-    caption = f"Data: {first.source[:200]}. Classifier: {name[:100]}."
-    parts = {"table": [row], "draws": [[row]], "ladders": ladders, "samples": {}}
-    images = lambda _, cells: [None] * len(cells)  # noqa: E731
-    return pack.write(Results(about | {"machine": machine()}, caption, first.class_names, images=images, **parts), path)

@@ -10,6 +10,8 @@ NEVER = (
     "A claim about cells whose class nobody has checked: what is predicted is a class and no explanation.",
 )
 SIMULATED = "Any claim about COOS-7 or about real cells: these cells are simulated."
+ALONE = "Errors on one data set cannot be set against errors on another."
+ENOUGH = 5  # wells of a class: with fewer, an interval would say little
 LICENCE = (
     "Commercial use of COOS-7's images: they are CC BY-NC 4.0, and whoever shows a number cites paper and data set."
 )
@@ -40,10 +42,28 @@ def of_score(score):
         "Scored": f"{about['date']}, {_versions(about)}",
     }
     columns = ["split", "cells", "balanced error (%)", "other wells of these plates", "another plate"]
-    limits = [*about["notes"], "One training: another of the same method may err otherwise."]
+    return _page(about["name"], facts, columns, rows, limits(score), about["source"])
+
+
+def limits(score):
+    """List what the numbers of a score, a dict as `results.score` gives it, do not tell: sentences."""
+    about, said = score["about"], [*score["about"]["notes"]]
+    for name, split in score["splits"].items():
+        if split["absent_classes"]:
+            said.append(f"{name} has no cells of {', '.join(split['absent_classes'])}: its errors leave them out.")
+        if name != "train" and split["fewest_wells"] is not None and split["fewest_wells"] < ENOUGH:
+            few = f"In {name} a class has no more wells than {split['fewest_wells']}"
+            said.append(f"{few}: too few for an interval that keeps its promise.")
+        if name != "train" and split["balanced_error"]["another_plate"] is None:
+            said.append(f"Of another plate than those of {name} nothing is known: no class has two plates there.")
+    if not about["held_out_plates"]:
+        said.append(
+            "How plates vary is learned from the test sets alone: rows of the split train-by-plate, of training cells "
+            "whose plate was held out, would add to it."
+        )
     if about["sees"]["code"] == "labels":
-        limits.append("It saw labels of test cells, so its errors are a bound and no estimate.")
-    return _page(about["name"], facts, columns, rows, limits, about["source"])
+        said.append("It saw labels of test cells, so its errors are a bound and no estimate.")
+    return [*said, "One training: another of the same method may err otherwise.", ALONE]
 
 
 def of_run(about, rows, title):
@@ -75,7 +95,7 @@ def of_run(about, rows, title):
         "What they saw of the test cells": "nothing: all was fitted to the training set and chosen by it",
         "Made": f"{about['made']} on {about['machine']}; {_versions(about)}",
     }
-    limits = ["Where a network was trained several times, its error is the mean."]
+    limits = [ALONE, "Where a network was trained several times, its error is the mean."]
     if any(p.well is None for p in some.values()):
         limits.append("No wells are known of some splits: intervals are over cells there, and too narrow.")
     if about["profile"] != "paper":
@@ -92,7 +112,7 @@ def _page(title, facts, columns, rows, limits, source):
     ]
     parts = [f"# Model card: {_cell(title)}", _table(["", ""], [[f"**{name}**", said] for name, said in facts.items()])]
     parts += ["## How well", "Balanced errors in percent, of the data above.", _table(columns, rows)]
-    parts += ["## Limits", _list([*limits, "Errors on one data set cannot be set against errors on another."])]
+    parts += ["## Limits", _list(limits)]
     return "\n\n".join([*parts, "## What it must not be used for", _list(never)]) + "\n"
 
 

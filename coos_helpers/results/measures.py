@@ -42,22 +42,14 @@ def measures(row, name, ladders=()):
         "worst_class": _worst_class(p),
         "worst_well": _worst_well(p),
         "spread_of_wells": None if p.well is None else 100 * wells.spread(*about, p.well),
-        "calibration": _calibration(p) if probable(p.scores) else None,
-        "selective_accuracy": _selective(p) if probable(p.scores) else None,
+        "calibration": None if p.scores is None else _calibration(p),
+        "selective_accuracy": None if p.scores is None else _selective(p),
     }
 
 
 def ends_of(over_wells, over_plates):
     """Name the two intervals of an error."""
     return {"other_wells": over_wells, "another_plate": over_plates}
-
-
-def probable(scores):
-    """Tell probabilities, from 0 to 1 and adding up to 1 (or all 0, where no class was held likely), from others."""
-    if scores is None or scores.min() < 0 or scores.max() > 1 + 1e-6:
-        return False
-    sums = scores.sum(1, dtype=float)
-    return bool(np.all((np.abs(sums - 1) < 1e-3) | (sums == 0)))
 
 
 def plain(value):

@@ -3,7 +3,6 @@
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,12 @@ from coos_helpers import runs, store
 from coos_helpers.data.access import access
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.release import open_release
-from coos_helpers.data.validate import as_source
 from coos_helpers.representations import texture
 from coos_helpers.results import pack
-from coos_helpers.results.answers import asked, given
-from coos_helpers.results.brought import brought
+from coos_helpers.results.brought import brought, with_training
 from coos_helpers.results.evaluate import evaluate_classifier
 from coos_helpers.results.intervals import method_intervals
 from coos_helpers.results.measures import ends_of, measures, plain
-from coos_helpers.results.score_table import BY_PLATE
 from coos_helpers.shift.confusion_difference import difference_test
 
 FORMAT = "coos7-score 1"
@@ -46,8 +42,8 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
     Returns
     -------
     dict of numbers, texts, lists and dicts, as `json.dumps` takes them: `about`, and for each split in `splits` what
-    `measures` gives; `differences` of confusion matrices between test sets, with p-values; `baseline`. Errors and
-    shares are in percent; None stands for what cannot be known.
+    `measures` gives; `differences` of confusion matrices, of each test set from the first, with p-values; `baseline`.
+    Errors and shares are in percent; None stands for what cannot be known.
 
     Raises
     ------
@@ -58,42 +54,43 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
         raise ValueError(
             "found not one of predictions and predict, or no release; expected one of them, and a release."
         )
-    if not isinstance(name, str) or not as_source(name):
-        raise ValueError(f"name: found {name!r:.80}; expected what the classifier is called.")
     release = open_release(release) if isinstance(release, str | Path) else release
-    said, unread = (asked(predict, release, progress), []) if predictions is None else given(predictions, release)
-    row, ladders = brought(said, release, as_source(name))
-    tests = [split for split in said if split not in ("train", BY_PLATE)]
+    return numbers(brought(predictions, release, name, predict, progress), release, sees, baseline)
+
+
+def numbers(found, release, sees, baseline):
+    """Measure a row that was brought: `Results` of it, the release opened, one of `LEVELS`, the baseline as above."""
+    row, ladders = with_training(found.table[0], found.asides), found.ladders
+    tests = [split for split in found.table[0] if split != "train"]
     other, theirs, made_by = _baseline(baseline, release)
     return plain(
         {
             "format": FORMAT,
-            "about": _about(row, said, release, sees, unread),
-            "splits": {split: measures(row, split, ladders) for split in said if split != BY_PLATE},
-            "differences": [_difference(row[a], row[b]) for a, b in combinations(tests, 2)],
+            "about": _about(found, release, sees),
+            "splits": {split: measures(row, split, ladders) for split in found.table[0]},
+            "differences": [_difference(row[tests[0]], row[name]) for name in tests[1:]],
             "baseline": None if other is None else _against(row, other, tests, [*ladders, *theirs], made_by),
         }
     )
 
 
-def _about(row, said, release, sees, unread):
+def _about(found, release, sees):
     """Say what was scored, of which cells, and what is missing."""
-    first = next(iter(release.values()))
-    notes = [f"The split {name} was not predicted." for name in release if name not in said and name != "train"]
-    notes += [f"Not read: the column {', '.join(unread)}."] if unread else []
-    for split, known in ((s, release[s].well_ids is not None) for s in said if s != BY_PLATE):
-        notes += [] if known else [f"No wells are known of {split}: its intervals are over cells, and too narrow."]
+    row, notes = found.table[0], [*found.about["notes"]]
+    notes += [f"The split {name} was not predicted." for name in release if name not in row and name != "train"]
+    unplaced = [name for name, p in row.items() if p.well is None]
+    notes += [f"No wells are known of {name}: its intervals are over cells, and too narrow." for name in unplaced]
     return {
         "name": next(iter(row.values())).representation,
         "sees": sees._asdict(),
-        "source": first.source,
-        "classes": list(first.class_names),
+        "source": found.about["source"],
+        "classes": list(found.class_names),
         "cells": {name: len(split) for name, split in release.items()},
         "data_key": store.key(cells={name: [s.labels, s.plate, s.well_ids] for name, s in release.items()}),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("coos-helpers", "numpy", "scikit-learn")},
-        "held_out_plates": BY_PLATE in said,
+        "held_out_plates": bool(found.ladders),
         "notes": notes,
     }
 
@@ -115,7 +112,7 @@ def _baseline(baseline, release):
     if baseline != "texture":
         return _packed(baseline, release)
     if "train" not in release:
-        remedy = "Add the training split, name a pack of its results, or compare with nothing (baseline=None)."
+        remedy = "Add the training split, name a pack of its results, or set the baseline to none."
         raise ValueError(f"found no training split; expected one, to make the baseline {BASELINE}. {remedy}")
     path = release["train"].path
     run = runs.named("given-cells" if path is None else path.parent)

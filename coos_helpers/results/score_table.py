@@ -14,6 +14,8 @@ BY_PLATE = column_of("train", "plate")
 
 WRITE = "Write a table with the columns split, cell (its number in the file, from 0) and predicted."
 
+FROM_ONE = "They are counted from 1: subtract 1 from every class, or write names."
+
 
 def more(rows):
     """Say how many rows are wrong besides the one that is named."""
@@ -39,20 +41,23 @@ def check(frame, release, path="the table"):
     ------
     DataError : a cell is missing, doubled or unknown; or a class, a split or a score is none.
     """
+    classes = next(iter(release.values())).class_names
+    columns = [*NEEDED, *(SCORE + name for name in classes)]
+    spelt = {name.lower(): name for name in columns}
+    frame = frame.rename(columns=lambda name: name if name in columns else spelt.get(str(name).strip().lower(), name))
     if missing := [name for name in NEEDED if name not in frame]:
         raise DataError(path, f"no column {', '.join(missing)}", COLUMNS, WRITE)
     if frame.columns.has_duplicates:
         raise DataError(path, f"two columns {frame.columns[frame.columns.duplicated()][0]}", COLUMNS, WRITE)
     if frame.empty:
         raise DataError(path, "no rows", "a row for each cell of a split", WRITE)
-    classes = next(iter(release.values())).class_names
     known = {**release, **({BY_PLATE: release["train"]} if "train" in release else {})}
     splits = _texts(frame["split"])
     if len(wrong := frame.index[~splits.isin(list(known))]):
         found = f"the split {splits[wrong[0]]!r} in row {wrong[0]}{more(wrong)}"
         raise DataError(path, found, f"splits of the release: {', '.join(release)}", "Name them as the release does.")
     cells = _cells(frame["cell"], path)
-    predicted = _classes(frame["predicted"], classes, path)
+    predicted, numbered = _classes(frame["predicted"], classes, path)
     scores, unread = _scores(frame, classes, path)
     made = {}
     for name in [name for name in known if (splits == name).any()]:
@@ -61,6 +66,9 @@ def check(frame, release, path="the table"):
         mine = mine[np.argsort(cells[mine])]
         made[name] = predicted[mine], None if scores is None else scores[mine]
         refuse_contradiction(*made[name], classes, path, lambda i, m=mine: f"row {frame.index[m[i]]}")
+    if numbered:
+        labels = np.concatenate([known[name].labels for name in made])
+        _refuse_from_one(np.concatenate([said for said, _ in made.values()]), labels, path)
     return made, unread
 
 
@@ -103,18 +111,28 @@ def _cells(column, path):
 
 
 def _classes(column, classes, path):
-    """Turn a column of class names, or of their numbers from 0, into (N,) int64."""
+    """Turn a column of class names, or of their numbers from 0, into (N,) int64, and say whether it has numbers."""
     texts, names = _texts(column), {name.strip(): k for k, name in enumerate(classes)}
-    numbers = {str(k): k for k in range(len(classes))} | {f"{k}.0": k for k in range(len(classes))}
+    numbers = {text: k for k in range(len(classes)) for text in (f"{k}", f"{k}.0")}
     if names.keys() & numbers.keys():
         numbers = {}  # classes that are called by numbers are known by their names alone
     for known in (names, numbers):
         if texts.isin(list(known)).all():
-            return texts.map(known).to_numpy(np.int64)
+            return texts.map(known).to_numpy(np.int64), known is numbers
+    if numbers and texts.isin([f"{k}{end}" for k in range(1, len(classes) + 1) for end in ("", ".0")]).all():
+        raise DataError(path, f"classes from 1 to {len(classes)}", f"0 to {len(classes) - 1}", FROM_ONE)
     wrong = column.index[~texts.isin(list(names))]
     remedy = "Write names as the release does in every row" + (", or numbers in every row." if numbers else ".")
     expected = f"{', '.join(classes)}" + (f", or everywhere numbers from 0 to {len(classes) - 1}" if numbers else "")
     raise DataError(path, f"the class {texts[wrong[0]]!r:.60} in row {wrong[0]}{more(wrong)}", expected, remedy)
+
+
+def _refuse_from_one(predicted, labels, path):
+    """Refuse numbers of classes, (N,), without a 0, most of which are the class before them, (N,)."""
+    one_less = np.mean(predicted - 1 == labels)
+    if predicted.min() == 1 and len(np.unique(predicted)) > 1 and one_less > max(0.5, 2 * np.mean(predicted == labels)):
+        found = f"classes from 1 to {predicted.max()}, of which {100 * one_less:.0f} % are right once 1 is subtracted"
+        raise DataError(path, found, "numbers of classes from 0", FROM_ONE)
 
 
 def _scores(frame, classes, path):

@@ -17,9 +17,10 @@ from made_results import said
 from coos_helpers import published, results
 from coos_helpers.data import DataError
 from coos_helpers.data.access import LEVELS
-from coos_helpers.results.brought import pack_up
+from coos_helpers.results import pack
+from coos_helpers.results.brought import brought
 
-SOURCE = "simulated cells (coos_helpers.simulate, scale=0.1, seed=3); not COOS-7"
+SOURCE = "simulated cells (coos_helpers.simulate, version=1, scale=0.1, seed=3); not COOS-7"
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +53,30 @@ def test_the_schema_is_one_and_knows_every_level_of_access():
     assert codes == [*(one.code for one in LEVELS), "not said"]
 
 
+def rounded(error):
+    ends = {of: [round(end, 1) for end in error[of]] for of in ("other_wells", "another_plate") if error[of]}
+    return {"value": round(error["value"], 1)} | ends
+
+
 @pytest.fixture
 def mine(tmp_path):
     """Write an entry of a brought classifier, recomputed from the pack beside it."""
     release, given = {}, {}
-    for seed, name in enumerate(("train", "test1")):
+    for seed, name in enumerate(("train", "test1", "test3")):
         split = memory_split(70, seed)
-        release[name] = type(split)(**{**vars(split), "name": name, "source": SOURCE})
-        given[name] = said(split.labels, seed, right=3)
-    pack_up(given, release, "Mine", tmp_path / "mine.coos")
-    of = results.score(given, release, name="Mine", sees="nothing", baseline=None)["splits"]["test1"]["balanced_error"]
-    shown = {"value": round(of["value"], 1), "other_wells": [round(end, 1) for end in of["other_wells"]]}
+        plate = split.plate if name != "test3" else np.char.add("late", split.plate)
+        release[name] = type(split)(**{**vars(split), "name": name, "plate": plate, "source": SOURCE})
+        if name != "train":  # of which only the plates are known
+            given[name] = said(split.labels, seed, right=3)
+    pack.write(brought(given, release, "Mine"), tmp_path / "mine.coos")
+    found = results.score(given, release, name="Mine", sees="nothing", baseline=None)["splits"]
+    shown = {name: rounded(split["balanced_error"]) for name, split in found.items()}
+    assert "another_plate" in shown["test3"]
     entry = {
         "name": "Mine, <as> given",
         "data": {"name": "simulated", "version": "1", "scale": 0.1, "seed": 3},
         "protocol": {"metric": "balanced error", "classifier": "mine", "trained_on": "train"},
-        "results": {"test1": shown},
+        "results": shown,
         "sees": "nothing",
         "links": {"code": "https://example.org/?a=1&b=2"},
         "date": "2026-02",
@@ -117,6 +126,7 @@ def within(place, value):
         (within("data/seed", None), "'seed' is a required"),
         (within("data/name", "COOS-7"), "data"),
         (within("data/seed", 4), "predictions of simulated cells"),
+        (within("data/version", "77"), "version=77"),
         (within("results/test1/value", 101), "101"),
         (within("results/test1/other_wells", [90, 95]), "outside its interval"),
         (within("results/test0", {"value": 1}), "test0"),
@@ -185,12 +195,17 @@ def test_data_sets_and_metrics_are_apart_and_every_row_is_as_long_as_its_head(mi
     for stem, other in entries.items():
         written(path.with_name(f"{stem}.json"), other)
     written(path, entry)
+    for version in ("1", "2"):  # with numbers that nobody recomputes
+        made = entry | {"data": {"name": "Ours", "version": version}, "reported_by": "as reported"}
+        del made["predictions"]
+        written(path.with_name(f"ours{version}.json"), made)
     text = board.made(path.parent)["board.md"].decode()
     tables = Rows(text).tables
     captions = [table["caption"] for table in tables]
     assert captions[0].startswith("COOS-7: balanced error (%), 25 entries") and "other metrics" in captions[1]
-    assert captions[2].startswith("Simulated cells, not COOS-7 (scale 0.1, seed 3)")
-    assert [len(table["rows"]) - 1 for table in tables] == [25, 4, 1]
+    assert captions[2].startswith("Ours, version 1: ") and captions[3].startswith("Ours, version 2: ")
+    assert captions[4].startswith("Simulated cells, not COOS-7 (version 1, scale 0.1, seed 3)")
+    assert [len(table["rows"]) - 1 for table in tables] == [25, 4, 1, 1, 1]
     for table in tables:
         assert {len(row) for row in table["rows"]} == {len(table["rows"][0])}
     assert "<as>" not in text and "&lt;as&gt;" in text and "a=1&amp;b=2" in text

@@ -17,7 +17,7 @@ from coos_helpers import metrics, results, shift
 from coos_helpers.data import open_release
 from coos_helpers.metrics import wells
 from coos_helpers.results import leakage, measures, pack
-from coos_helpers.results.brought import pack_up
+from coos_helpers.results.brought import brought
 
 TESTS = ["test1", "test2", "test3", "test4"]
 
@@ -82,7 +82,7 @@ def test_a_table_of_chapter_02s_predictions_gives_the_chapters_numbers_to_the_la
     answered = {one["answered"]: one["right"] for one in of["selective_accuracy"]}
     assert answered[100] == pytest.approx(100 * np.mean(p.labels == p.predicted))
     pairs = [(one["first"], one["second"]) for one in alone["differences"]]
-    assert len(pairs) == 6 and ("test1", "test4") in pairs
+    assert pairs == [("test1", name) for name in TESTS[1:]]
     test = shift.difference_test(row["test1"], row["test4"])
     assert alone["differences"][pairs.index(("test1", "test4"))]["adjusted"] == measures.plain(test.adjusted)
 
@@ -125,7 +125,7 @@ def test_the_difference_to_a_baseline_is_paired_by_cell(release, tmp_path):
         assert of["difference"] == table.loc[name, "other minus one"]
         assert "{:.1f} to {:.1f}".format(*of["other_wells"]) == table.loc[name, "other wells of these plates"]
     assert score(mine, release, baseline=mine)["baseline"]["splits"]["test1"]["other_wells"] == [0, 0]
-    pack_up(mine, release, "mine", tmp_path / "mine.coos")
+    pack.write(brought(mine, release, "mine"), tmp_path / "mine.coos")
     with pytest.raises(ValueError, match="no row of Texture"):
         score(mine, release, baseline=tmp_path / "mine.coos")
 
@@ -205,6 +205,7 @@ def test_what_a_classifier_gives_has_to_fit_the_images(release, predict, words):
         ({"name": " "}, "name: found"),
         ({"predictions": {"test9": [0]}}, "test9"),
         ({"predictions": {}}, "expected a dict"),
+        ({"predictions": {"train-by-plate": np.zeros(42, int)}}, "alone"),
         ({"predictions": {"test1": [0]}}, "test1"),
         ({"predictions": {"test1": np.full(43, 7)}}, "from 0 to 6"),
         ({"release": None}, "a release"),
@@ -255,19 +256,32 @@ def test_edges_give_numbers_or_none_and_no_warning(release, edge, kind):
             assert of["balanced_error"]["other_wells"] is None
 
 
-def test_scores_that_are_no_probabilities_rank_and_claim_nothing(release):
-    logits = {"test1": np.log(said(release["test1"].labels))}
-    made = score(logits, release)["splits"]["test1"]
-    assert made["calibration"] is None and made["selective_accuracy"] is None
-    assert (
-        made["balanced_error"]
-        == score({"test1": np.exp(logits["test1"])}, release)["splits"]["test1"]["balanced_error"]
-    )
+@pytest.mark.parametrize("form", [np.log, lambda scores: 100 * scores], ids=["logits", "percent"])
+def test_scores_that_are_no_probabilities_claim_nothing_and_are_packed_without(release, tmp_path, form):
+    scores = said(release["test1"].labels)
+    made = score({"test1": form(scores)}, release)
+    expected = score({"test1": scores}, release)["splits"]["test1"]
+    assert made["splits"]["test1"] == expected | {"calibration": None, "selective_accuracy": None}
+    assert any(note.startswith("Of test1 the scores are no probabilities") for note in made["about"]["notes"])
+    pack.write(brought({"test1": form(scores)}, release, "mine"), tmp_path / "mine.coos")
+    assert pack.read(tmp_path / "mine.coos").table[0]["test1"].scores is None
+
+
+def test_probabilities_may_be_rounded_to_two_decimals(release):
+    scores = said(release["test1"].labels, right=3)
+    rounded = np.round(scores, 2)
+    assert np.abs(rounded.sum(1) - 1).max() > 5e-3
+    made, exact = (score({"test1": (scores.argmax(1), s)}, release) for s in (rounded, scores))
+    claimed = [one["splits"]["test1"]["calibration"]["mean_confidence"] for one in (made, exact)]
+    assert claimed[0] == pytest.approx(claimed[1], abs=0.5)  # percent
+    assert [note for note in made["about"]["notes"] if "rounded" in note] and "rounded" not in str(exact["about"])
+    rounded[3] *= 0.9
+    assert score({"test1": rounded}, release)["splits"]["test1"]["calibration"] is None
 
 
 def test_a_pack_of_what_was_brought_gives_the_same_numbers(release, tmp_path):
     row = {name: p.scores for name, p in kept_row(RUN, release, right=3).items() if name != "train"}
-    assert pack_up(row, release, "mine", tmp_path / "mine.coos") == (tmp_path / "mine.coos").stat().st_size
+    pack.write(brought(row, release, "mine"), tmp_path / "mine.coos")
     found = pack.read(tmp_path / "mine.coos")
     assert list(found.table[0]) == TESTS, "a training set that was not predicted is none"
     made = score(row, release)

@@ -41,6 +41,15 @@ def test_rows_in_any_order_give_each_cell_what_was_said_of_it(release, scores, n
             assert got.dtype == np.float32
 
 
+def test_columns_may_be_spelt_in_small_letters_or_large_ones(release):
+    expected, _ = check(table(release), release)
+    for spell in (str.lower, str.upper, " {} ".format):
+        made, unread = check(table(release).rename(columns=spell), release)
+        assert not unread
+        for one, other in zip(made.values(), expected.values(), strict=True):
+            np.testing.assert_array_equal(one[1], other[1])
+
+
 def test_numbers_as_a_spreadsheet_writes_them_are_the_same_numbers(release):
     frame = table(release, names=False)
     texts = frame.assign(cell=frame["cell"].map("{:.1f}".format), predicted=frame["predicted"].map("{:.1f}".format))
@@ -48,6 +57,17 @@ def test_numbers_as_a_spreadsheet_writes_them_are_the_same_numbers(release):
         check(frame, release)[0].values(), check(texts.astype(str), release)[0].values(), strict=True
     ):
         np.testing.assert_array_equal(one[0], other[0])
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["with the last", "without the last"])
+def test_classes_that_are_counted_from_1_are_refused_and_named(release, last):
+    frame = table(release, scores=False, names=False)
+    labels = np.concatenate([release[name].labels for name in ("train", "test1")])
+    counted = frame.assign(predicted=np.where(last | (labels < 6), labels, 2) + 1)
+    with pytest.raises(DataError, match="classes from 1 to .*counted from 1: subtract 1"):
+        check(counted, release, "mine.csv")
+    for fair in (np.ones(len(labels), int), np.where(labels == 0, 1, labels)):
+        np.testing.assert_array_equal(check(frame.assign(predicted=fair), release)[0]["train"][0], fair[:14])
 
 
 def change(column, row, value):
