@@ -2,7 +2,9 @@
 
 A pack is a file of numpy arrays, as `numpy.load` reads them; the one named `meta` says in JSON what they are. Labels,
 predicted classes, wells and plates are exact. Scores and points are in half precision: a score is within 0.00025 of
-what it was, and within a two-thousandth part of it where that is less. Pictures have 256 levels.
+what it was, and within a two-thousandth part of it where that is less. Of a network's further trainings and of rows
+aside it keeps the classes and no scores: no chapter asks for them, and they would be half of the file. Pictures have
+256 levels.
 """
 
 import json
@@ -68,13 +70,14 @@ def _arrays(found):
     """List the arrays of results, each with its name, those of cells once for each row; None for what is unknown."""
     tables = [(f"tables/{i}/{j}", row) for i, t in enumerate(_tables(found)) for j, row in enumerate(t)]
     tables += [(f"asides/{j}", row) for j, row in enumerate(found.asides)]
+    scored = {id(p) for row in found.table for p in row.values() if p.scores is not None}
     for at, column, p in ((at, column, p) for at, row in tables for column, p in row.items()):
         cells = f"{at}/{column}" if at.startswith("asides/") else f"cells/{p.split}"  # which may be some of them
         yield f"{cells}/labels", p.labels.astype(np.uint16)
         yield f"{cells}/plate", p.plate
         yield f"{cells}/well", p.well
         yield f"{at}/{column}/predicted", p.predicted.astype(np.uint16)
-        yield f"{at}/{column}/scores", None if p.scores is None else p.scores.astype(np.float16)
+        yield f"{at}/{column}/scores", p.scores.astype(np.float16) if id(p) in scored else None
     for name, samples in found.samples.items():
         for split, sample in samples.items():
             yield from ((f"samples/{name}/{split}/{part}", values) for part, values in parts_of(sample))
