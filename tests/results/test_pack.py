@@ -143,10 +143,14 @@ def assert_same(one, other, atol=0.0):
 # What a pack holds
 
 
+def unscored(row):
+    return altered(row, scores=lambda p: None)
+
+
 GIVEN = {
     "all": lambda found: found,
     "no ladders": lambda found: dataclasses.replace(found, ladders=[]),
-    "rows aside": lambda found: dataclasses.replace(found, asides=[some_of(row) for row in found.table[:2]]),
+    "rows aside": lambda found: dataclasses.replace(found, asides=[unscored(some_of(row)) for row in found.table[:2]]),
     "no points": lambda found: dataclasses.replace(found, samples={}),
     "one row": lambda found: with_rows(found, found.table[:1]),
     "no test sets": lambda found: made_up(splits={"train": 120}),
@@ -154,7 +158,7 @@ GIVEN = {
     "a class absent": lambda found: made_up(kinds=5),
     "no places": lambda found: made_up(known=()),
     "plates alone": lambda found: made_up(known=("plate",)),
-    "a row without scores": lambda found: alone(altered(found.table[0], scores=lambda p: None)),
+    "a row without scores": lambda found: alone(unscored(found.table[0])),
 }
 
 
@@ -164,6 +168,15 @@ def test_a_pack_gives_what_was_put_into_it_and_can_be_packed_again(tmp_path, fou
     read = again(given, tmp_path)
     assert_same(given, read, atol=CLOSE)
     assert_same(read, again(read, tmp_path))
+
+
+def test_scores_of_further_trainings_and_of_rows_aside_are_left_out(tmp_path, found):
+    second = {name: dataclasses.replace(p, draw=1) for name, p in found.table[0].items()}
+    given = dataclasses.replace(found, asides=found.table[1:2], draws=[[found.draws[0][0], second], *found.draws[1:]])
+    read = again(given, tmp_path)
+    assert_same(dataclasses.replace(given, asides=[unscored(given.asides[0])],
+                                    draws=[[given.draws[0][0], unscored(second)], *given.draws[1:]]), read, atol=CLOSE)  # fmt: skip
+    assert all(p.scores is not None for p in read.table[0].values())
 
 
 def test_scores_come_back_in_half_precision(tmp_path, found):
