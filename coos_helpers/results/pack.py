@@ -2,9 +2,9 @@
 
 A pack is a file of numpy arrays, as `numpy.load` reads them; the one named `meta` says in JSON what they are. Labels,
 predicted classes, wells and plates are exact. Scores and points are in half precision: a score is within 0.00025 of
-what it was, and within a two-thousandth part of it where that is less. Of a network's further trainings it keeps
-scores only for the headline rows on test sets, to two decimals, and of rows aside none: no chapter asks for others, and they would be
-half of the file. Pictures have 256 levels.
+what it was, and within a two-thousandth part of it where that is less. Of a network's further trainings only those of
+the headline rows have scores, on test sets and to two decimals, and rows aside have none: no chapter asks for others,
+and they would be half of the file. Pictures have 256 levels.
 """
 
 import json
@@ -66,23 +66,32 @@ def _facts(row):
     return {column: facts(p) for column, p in row.items()}
 
 
+def _scored(found):
+    """Name the places of rows whose scores are kept: first trainings, and further ones of the headline rows."""
+    exact, rounded, headline = set(), set(), [id(row) for row in headline_rows(found)]
+    trainings = ((n, draws) for draws in found.draws for n in range(len(draws)))
+    for j, (n, draws) in enumerate(trainings):
+        if n == 0:
+            exact.add(f"tables/0/{j}")
+        elif id(draws[0]) in headline:
+            rounded.add(f"tables/0/{j}")
+    return exact, rounded
+
+
 def _arrays(found):
     """List the arrays of results, each with its name, those of cells once for each row; None for what is unknown."""
     tables = [(f"tables/{i}/{j}", row) for i, t in enumerate(_tables(found)) for j, row in enumerate(t)]
     tables += [(f"asides/{j}", row) for j, row in enumerate(found.asides)]
-    headline = [id(row) for row in headline_rows(found)]
-    scored = {id(p) for row in found.table for p in row.values() if p.scores is not None}
-    others = [row for first, *rest in found.draws if id(first) in headline for row in rest]
-    further = {id(p) for row in others for name, p in row.items() if p.scores is not None and name != "train"}
-    scored |= further
+    exact, rounded = _scored(found)
     for at, column, p in ((at, column, p) for at, row in tables for column, p in row.items()):
         cells = f"{at}/{column}" if at.startswith("asides/") else f"cells/{p.split}"  # which may be some of them
         yield f"{cells}/labels", p.labels.astype(np.uint16)
         yield f"{cells}/plate", p.plate
         yield f"{cells}/well", p.well
         yield f"{at}/{column}/predicted", p.predicted.astype(np.uint16)
-        scores = None if id(p) not in scored else np.round(p.scores, 2) if id(p) in further else p.scores
-        yield f"{at}/{column}/scores", None if scores is None else scores.astype(np.float16)
+        scores = p.scores if at in exact or (at in rounded and p.split != "train") else None
+        if scores is not None:
+            yield f"{at}/{column}/scores", (np.round(scores, 2) if at in rounded else scores).astype(np.float16)
     for name, samples in found.samples.items():
         for split, sample in samples.items():
             yield from ((f"samples/{name}/{split}/{part}", values) for part, values in parts_of(sample))
