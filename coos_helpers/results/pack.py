@@ -3,8 +3,8 @@
 A pack is a file of numpy arrays, as `numpy.load` reads them; the one named `meta` says in JSON what they are. Labels,
 predicted classes, wells and plates are exact. Scores and points are in half precision: a score is within 0.00025 of
 what it was, and within a two-thousandth part of it where that is less. Of a network's further trainings only those of
-the headline rows have scores, on test sets and to two decimals, and rows aside have none: no chapter asks for others,
-and they would be half of the file. Pictures have 256 levels.
+the headline rows have scores, to two decimals, and rows aside have none: no chapter asks for others, and they would be
+half of the file. Pictures have 256 levels.
 """
 
 import json
@@ -89,7 +89,7 @@ def _arrays(found):
         yield f"{cells}/plate", p.plate
         yield f"{cells}/well", p.well
         yield f"{at}/{column}/predicted", p.predicted.astype(np.uint16)
-        scores = p.scores if at in exact or (at in rounded and p.split != "train") else None
+        scores = p.scores if at in exact | rounded else None
         if scores is not None:
             yield f"{at}/{column}/scores", (np.round(scores, 2) if at in rounded else scores).astype(np.float16)
     for name, samples in found.samples.items():
