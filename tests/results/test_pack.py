@@ -170,15 +170,16 @@ def test_a_pack_gives_what_was_put_into_it_and_can_be_packed_again(tmp_path, fou
     assert_same(read, again(read, tmp_path))
 
 
-def test_of_further_trainings_and_rows_aside_the_classes_are_kept(tmp_path, found):
-    second = {name: dataclasses.replace(p, draw=1) for name, p in found.table[0].items()}
-    given = dataclasses.replace(found, asides=found.table[1:2], draws=[[found.draws[0][0], second], *found.draws[1:]])
-    read = again(given, tmp_path)
-    for name, p in second.items():
-        np.testing.assert_array_equal(read.draws[0][1][name].predicted, p.predicted)
-    shown = any(row is found.table[0] for row in headline_rows(found))
-    for p, q in zip(second.values(), read.draws[0][1].values(), strict=True):
-        assert (q.scores is not None) == shown and (not shown or np.abs(p.scores - q.scores).max() <= 0.0051)
+@pytest.mark.parametrize("place, shown", [(0, True), (3, False)])
+def test_of_further_trainings_the_headline_rows_keep_their_scores_and_all_their_classes(tmp_path, place, shown):
+    found = made_up(rows=[*ROWS, ("texture", "knn")])
+    assert any(row is found.table[place] for row in headline_rows(found)) == shown
+    second = {name: dataclasses.replace(p, draw=1) for name, p in found.table[place].items()}
+    draws = [[*trainings, second] if n == place else trainings for n, trainings in enumerate(found.draws)]
+    read = again(dataclasses.replace(found, draws=draws, asides=found.table[1:2]), tmp_path)
+    for p, q in zip(second.values(), read.draws[place][1].values(), strict=True):
+        np.testing.assert_array_equal(q.predicted, p.predicted)
+        assert (q.scores is not None) == shown and (not shown or np.abs(p.scores - q.scores).max() <= 0.005 + CLOSE)
     assert all(p.scores is None for p in read.asides[0].values())
     assert all(p.scores is not None for row in read.table for p in row.values())
 
