@@ -67,14 +67,13 @@ def _facts(row):
 
 
 def _scored(found):
-    """Name the places of rows whose scores are kept: first trainings, and further ones of the headline rows."""
-    exact, rounded, headline = set(), set(), [id(row) for row in headline_rows(found)]
-    trainings = ((n, draws) for draws in found.draws for n in range(len(draws)))
-    for j, (n, draws) in enumerate(trainings):
-        if n == 0:
-            exact.add(f"tables/0/{j}")
-        elif id(draws[0]) in headline:
-            rounded.add(f"tables/0/{j}")
+    """Name the places of rows whose scores are kept, exactly or rounded: two sets."""
+    exact, rounded, headline, j = set(), set(), [id(row) for row in headline_rows(found)], 0
+    for trainings in found.draws:
+        first, *further = (f"tables/0/{j + n}" for n in range(len(trainings)))
+        exact.add(first)
+        rounded.update(further if id(trainings[0]) in headline else ())
+        j += len(trainings)
     return exact, rounded
 
 
