@@ -139,8 +139,8 @@ OTHERS = {
         {"seed": 1}, {"n_classes": 8}, {"images": cells(35, seed=1)}, {"labels": np.roll(np.arange(35) % 7, 1)},
     ],
     "pci": [
-        {"width": 0.04}, {"painter": 0.05}, {"coarse": 2}, {"epochs": 1}, {"rate": 1e-3}, {"falling": True}, {"clip": 0.1},
-        {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)}, {"groups": np.roll(memory_split(48).well_ids, 1)},
+        {"width": 0.04}, {"painter": 0.05}, {"coarse": 2}, {"epochs": 1}, {"rate": 1e-3}, {"falling": True},
+        {"clip": 0.1}, {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)}, {"groups": np.roll(memory_split(48).well_ids, 1)},
     ],
 }  # fmt: skip
 
