@@ -140,7 +140,8 @@ OTHERS = {
     ],
     "pci": [
         {"width": 0.04}, {"painter": 0.05}, {"coarse": 2}, {"epochs": 1}, {"rate": 1e-3}, {"falling": True},
-        {"clip": 0.1}, {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)}, {"groups": np.roll(memory_split(48).well_ids, 1)},
+        {"clip": 0.1}, {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)},
+        {"groups": np.roll(memory_split(48).well_ids, 1)},
     ],
 }  # fmt: skip
 
