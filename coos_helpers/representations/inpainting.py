@@ -75,8 +75,8 @@ def _encoder(before, widths, coarse):
 
 
 def train(
-    images, groups, folder, width=1.0, painter=None, coarse=1, epochs=30, rate=1e-4, falling=False, batch=64, seed=0,
-    device=None, save_every=200, progress=True,
+    images, groups, folder, width=1.0, painter=None, coarse=1, epochs=30, rate=1e-4, falling=False, clip=None,
+    batch=64, seed=0, device=None, save_every=200, progress=True,
 ):  # fmt: skip
     """Train the network to paint cells; it is given no labels.
 
@@ -89,6 +89,7 @@ def train(
     epochs, rate, batch : the original's are 30, 1e-4 and 64. Epochs may be a fraction, and 0 gives the untrained
         network; a last incomplete batch of an epoch runs into the next.
     falling : whether the rate rises in the first tenth and then falls as a cosine does; the original's stays.
+    clip : as for `training.train`; the original has none. At a high rate one odd batch may end a training without it.
     seed, save_every : of weights, order, pairs and flips; iterations between checkpoints.
     device, progress : torch device, a GPU if there is one when None; whether a progress bar is drawn on stderr.
 
@@ -103,7 +104,7 @@ def train(
     """
     device = training.choose_device(device)
     members, sources = pairs(groups)
-    settings = [width, painter, coarse, epochs, rate, falling, batch, seed]
+    settings = [width, painter, coarse, epochs, rate, falling, clip, batch, seed]
     made_by = key(inpainting=VERSION, data=[np.asarray(images), np.asarray(groups)], settings=settings)
     cells = training.put(images, device)
     bounds = extremes(cells)
@@ -119,7 +120,7 @@ def train(
         return nn.functional.mse_loss(model(shown, goal[:, 1:]).float(), goal[:, :1])
 
     return model, training.train(
-        model, loss_of, iterations, folder, made_by, name="pci", save_every=save_every, betas=(0.5, 0.999),
+        model, loss_of, iterations, folder, made_by, name="pci", save_every=save_every, betas=(0.5, 0.999), clip=clip,
         rate=lambda iteration: rate * (_rise_and_fall(iteration / iterations) if falling else 1), progress=progress,
     )  # fmt: skip
 

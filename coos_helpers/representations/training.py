@@ -29,8 +29,8 @@ HINT = (
 
 
 def train(
-    network, loss_of, iterations, folder, made_by, *, name, rate, save_every, betas=(0.9, 0.999), judge=None,
-    progress=True,
+    network, loss_of, iterations, folder, made_by, *, name, rate, save_every, betas=(0.9, 0.999), clip=None,
+    judge=None, progress=True,
 ):  # fmt: skip
     """Train a network with Adam, from its last checkpoint if it has one.
 
@@ -45,6 +45,7 @@ def train(
     rate : function of an iteration's number that gives Adam's learning rate.
     save_every : iterations between checkpoints; the first is written after iteration 0, the last after the last.
     betas : of Adam.
+    clip : the largest norm of a step's gradient; a longer one is shortened to it. None for no limit.
     judge : function of the network that gives its error, which is asked at every multiple of `save_every`, 0 included:
         the weights with the lowest error are kept, of equal ones the later. When None, the last weights are.
     progress : whether a bar with the loss and the time left is drawn on stderr.
@@ -84,6 +85,9 @@ def train(
                 loss = loss_of(iteration)
             optimiser.zero_grad()
             scaler.scale(loss).backward()
+            if clip:
+                scaler.unscale_(optimiser)
+                torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
             scaler.step(optimiser)
             scaler.update()
             history["loss"].append(loss.item())

@@ -2,7 +2,9 @@
 
 A pack is a file of numpy arrays, as `numpy.load` reads them; the one named `meta` says in JSON what they are. Labels,
 predicted classes, wells and plates are exact. Scores and points are in half precision: a score is within 0.00025 of
-what it was, and within a two-thousandth part of it where that is less. Pictures have 256 levels.
+what it was, and within a two-thousandth part of it where that is less. Of a network's further trainings only those of
+the headline rows have scores, to two decimals, and rows aside have none: no chapter asks for others, and they would be
+half of the file. Pictures have 256 levels.
 """
 
 import json
@@ -15,7 +17,7 @@ from coos_helpers.data.errors import DataError
 from coos_helpers.data.validate import as_class_names, as_source
 from coos_helpers.results.points import parts_of
 from coos_helpers.results.predictions import Results, facts, together
-from coos_helpers.results.select import by_method, cells_to_picture
+from coos_helpers.results.select import by_method, cells_to_picture, headline_rows
 from coos_helpers.shift.sample import Sample
 
 FORMAT = "coos7-results 3"
@@ -64,17 +66,31 @@ def _facts(row):
     return {column: facts(p) for column, p in row.items()}
 
 
+def _scored(found):
+    """Name the places of rows whose scores are kept, exactly or rounded: two sets."""
+    exact, rounded, headline, j = set(), set(), [id(row) for row in headline_rows(found)], 0
+    for trainings in found.draws:
+        first, *further = (f"tables/0/{j + n}" for n in range(len(trainings)))
+        exact.add(first)
+        rounded.update(further if id(trainings[0]) in headline else ())
+        j += len(trainings)
+    return exact, rounded
+
+
 def _arrays(found):
     """List the arrays of results, each with its name, those of cells once for each row; None for what is unknown."""
     tables = [(f"tables/{i}/{j}", row) for i, t in enumerate(_tables(found)) for j, row in enumerate(t)]
     tables += [(f"asides/{j}", row) for j, row in enumerate(found.asides)]
+    exact, rounded = _scored(found)
     for at, column, p in ((at, column, p) for at, row in tables for column, p in row.items()):
         cells = f"{at}/{column}" if at.startswith("asides/") else f"cells/{p.split}"  # which may be some of them
         yield f"{cells}/labels", p.labels.astype(np.uint16)
         yield f"{cells}/plate", p.plate
         yield f"{cells}/well", p.well
         yield f"{at}/{column}/predicted", p.predicted.astype(np.uint16)
-        yield f"{at}/{column}/scores", None if p.scores is None else p.scores.astype(np.float16)
+        scores = p.scores if at in exact | rounded else None
+        if scores is not None:
+            yield f"{at}/{column}/scores", (np.round(scores, 2) if at in rounded else scores).astype(np.float16)
     for name, samples in found.samples.items():
         for split, sample in samples.items():
             yield from ((f"samples/{name}/{split}/{part}", values) for part, values in parts_of(sample))

@@ -124,14 +124,17 @@ def test_the_page_on_the_paper_and_ours_says_first_what_cannot_be_compared(pages
     assert first.startswith("<strong>No number of one data set can be set against a number of another")
     assert "simulated cells, not COOS-7, profile smoke" in text and "COOS-7 (the paper)" in text
     captions = re.findall(r"<caption>(.*?)</caption>", text, re.S)
-    assert len(captions) == 5 and "cores" in captions[4] and "sentences hold" in captions[1]
+    assert len(captions) == 7 and "cores" in captions[5] and "sentences hold" in captions[1]
+    assert "profile evening" in captions[6] and "made 20" in captions[6], "what the repository brings along comes last"
 
 
 def test_the_page_on_the_paper_and_ours_says_of_every_sentence_whether_it_holds_on_the_run(pages):
     (text,) = [page.text for path, page in pages.items() if path.stem == "paper-and-ours"]
     quotes = text.count("<blockquote")
-    said = re.findall(r"<strong>(Holds|Does not hold|Cannot be said)</strong> \(simulated cells, not COOS-7", text)
-    assert quotes == len(said) == 23
+    for profile in ("smoke", "evening"):
+        run = rf"\(simulated cells, not COOS-7, profile {profile}"
+        said = re.findall(rf"<strong>(Holds|Does not hold|Cannot be said)</strong> {run}", text)
+        assert quotes == len(said) == 23
 
 
 def places_of_this_machine(text):

@@ -1,13 +1,14 @@
 """What must hold of the page beside the paper: each run is listed once, by its name, and none that is damaged."""
 
 import dataclasses
+import shutil
 
 import pytest
 import tables
 from conftest import write_release
 from made_results import kept_row
 
-from coos_helpers import published, results
+from coos_helpers import published, results, store
 from coos_helpers.data import open_release
 from coos_helpers.results import Representation, pack, read
 from coos_helpers.runs import PROFILES, Run
@@ -39,6 +40,12 @@ def simulated(profile):
 
 def titles(found):
     return [tables.title(run.about) for run in found]
+
+
+@pytest.fixture(autouse=True)
+def no_evening(monkeypatch, tmp_path):
+    """Look at runs alone; what the repository brings along has tests of its own."""
+    monkeypatch.setattr(tables, "EVENING", tmp_path / "no.pack")
 
 
 # The runs
@@ -89,6 +96,26 @@ def test_a_pack_comes_first_and_is_not_listed_twice(release, packed):
     assert found[0] is packed
     enter(release, profile="paper", seed=6)
     assert [run.about["seed"] for run in tables.runs(packed)] == [5, 6, 0]
+
+
+def test_the_packed_evening_comes_last_and_is_not_listed_twice(release, packed, monkeypatch, tmp_path):
+    monkeypatch.setattr(tables, "EVENING", tmp_path / "run.coos")
+    assert titles(tables.runs()) == [simulated("paper")], "the same run lies here"
+    assert titles(tables.runs(packed)) == [simulated("paper")]
+    shutil.rmtree(store.root() / "runs")
+    enter(release, profile="smoke")
+    assert titles(tables.runs()) == [simulated("smoke"), simulated("paper")]
+
+
+def test_the_repository_brings_the_results_of_an_evening(monkeypatch):
+    monkeypatch.undo()
+    found = pack.read(tables.EVENING)
+    assert tables.EVENING.stat().st_size < 6_000_000
+    assert (found.about["data"], found.about["profile"]) == ("simulated", "evening")
+    assert {"seed", "made", "machine", "versions"} <= set(found.about) and "not COOS-7" in found.caption
+    trainings = {results.family(draws[0]): len(draws) for draws in found.draws}
+    assert trainings == {"DeepLoc": 3, "Texture": 1, "PCI": 3, "VGG16": 1}
+    assert not any("untrained" in row_p.variant for row in found.table for row_p in row.values())
 
 
 def test_a_pack_of_another_machine_is_listed_beside_what_lies_here(release, packed):

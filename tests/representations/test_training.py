@@ -140,7 +140,8 @@ OTHERS = {
     ],
     "pci": [
         {"width": 0.04}, {"painter": 0.05}, {"coarse": 2}, {"epochs": 1}, {"rate": 1e-3}, {"falling": True},
-        {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)}, {"groups": np.roll(memory_split(48).well_ids, 1)},
+        {"clip": 0.1}, {"batch": 9}, {"seed": 1}, {"images": cells(48, seed=1)},
+        {"groups": np.roll(memory_split(48).well_ids, 1)},
     ],
 }  # fmt: skip
 
@@ -181,6 +182,20 @@ def test_the_optimiser_is_adam_with_the_rate_of_the_iteration(monkeypatch, tmp_p
     line(3, tmp_path / "a")
     line(3, tmp_path / "b", rate=lambda iteration: 1 / (1 + iteration), betas=(0.5, 0.9))
     assert seen == [[0.1, (0.9, 0.999), 1e-8, 0]] * 3 + [[1 / k, (0.5, 0.9), 1e-8, 0] for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_one_odd_batch_moves_the_weights_no_further_than_others_if_gradients_are_clipped(tmp_path, clip):
+    network, weights = nn.Linear(1, 1, bias=False), []
+
+    def loss_of(iteration):
+        weights.append(network.weight.item())
+        return network.weight.sum() * (1e4 if iteration == 20 else 1)
+
+    how = {"name": "line", "rate": lambda _: 0.01, "save_every": 100, "betas": (0.5, 0.999), "progress": False}
+    training.train(network, loss_of, 22, tmp_path, "key", clip=clip, **how)
+    steps = np.abs(np.diff(weights))
+    assert (steps[20] < 1.5 * steps[10]) == (clip is not None)
 
 
 @pytest.mark.parametrize(

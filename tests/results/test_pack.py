@@ -16,7 +16,7 @@ from coos_helpers import metrics, results, runs, shift
 from coos_helpers.data import DataError
 from coos_helpers.published import CLASS_NAMES
 from coos_helpers.results import pack, predictions, stored
-from coos_helpers.results.select import cells_to_picture
+from coos_helpers.results.select import cells_to_picture, headline_rows
 
 SPLITS = {"train": 120, "test1": 60, "test3": 90, "test4": 75}
 ROWS = (("deeploc", "end-to-end"), ("texture", "l1-lr"), (results.Representation("vgg16", "conv4_2"), "l1-lr"))
@@ -143,10 +143,14 @@ def assert_same(one, other, atol=0.0):
 # What a pack holds
 
 
+def unscored(row):
+    return altered(row, scores=lambda p: None)
+
+
 GIVEN = {
     "all": lambda found: found,
     "no ladders": lambda found: dataclasses.replace(found, ladders=[]),
-    "rows aside": lambda found: dataclasses.replace(found, asides=[some_of(row) for row in found.table[:2]]),
+    "rows aside": lambda found: dataclasses.replace(found, asides=[unscored(some_of(row)) for row in found.table[:2]]),
     "no points": lambda found: dataclasses.replace(found, samples={}),
     "one row": lambda found: with_rows(found, found.table[:1]),
     "no test sets": lambda found: made_up(splits={"train": 120}),
@@ -154,7 +158,7 @@ GIVEN = {
     "a class absent": lambda found: made_up(kinds=5),
     "no places": lambda found: made_up(known=()),
     "plates alone": lambda found: made_up(known=("plate",)),
-    "a row without scores": lambda found: alone(altered(found.table[0], scores=lambda p: None)),
+    "a row without scores": lambda found: alone(unscored(found.table[0])),
 }
 
 
@@ -164,6 +168,20 @@ def test_a_pack_gives_what_was_put_into_it_and_can_be_packed_again(tmp_path, fou
     read = again(given, tmp_path)
     assert_same(given, read, atol=CLOSE)
     assert_same(read, again(read, tmp_path))
+
+
+@pytest.mark.parametrize("place, shown", [(0, True), (3, False)])
+def test_of_further_trainings_the_headline_rows_keep_their_scores_and_all_their_classes(tmp_path, place, shown):
+    found = made_up(rows=[*ROWS, ("texture", "knn")])
+    assert any(row is found.table[place] for row in headline_rows(found)) == shown
+    second = {name: dataclasses.replace(p, draw=1) for name, p in found.table[place].items()}
+    draws = [[*trainings, second] if n == place else trainings for n, trainings in enumerate(found.draws)]
+    read = again(dataclasses.replace(found, draws=draws, asides=found.table[1:2]), tmp_path)
+    for p, q in zip(second.values(), read.draws[place][1].values(), strict=True):
+        np.testing.assert_array_equal(q.predicted, p.predicted)
+        assert (q.scores is not None) == shown and (not shown or np.abs(p.scores - q.scores).max() <= 0.005 + CLOSE)
+    assert all(p.scores is None for p in read.asides[0].values())
+    assert all(p.scores is not None for row in read.table for p in row.values())
 
 
 def test_scores_come_back_in_half_precision(tmp_path, found):
