@@ -9,9 +9,7 @@ import numpy as np
 
 from coos_helpers.bring.images import read_mask
 from coos_helpers.bring.table import read_table
-from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError, is_folder
-from coos_helpers.data.split_names import split_name
 from coos_helpers.data.tiff import entries
 
 NEEDED = ("class", "plate", "well")
@@ -71,7 +69,6 @@ def read_fields(path, labels=None, centres=None):
     files = list(zip(*map(table.files, kinds), strict=True))
     names = [re.sub(r"(\.ome)?\.[^./]*$", "", name.replace("\\", "/"), flags=re.I) for name in columns[kinds[-1]]]
     table.distinct("field", names := columns.get("field", names))
-    _check(table)
     masks = table.files("labels") if "labels" in columns else [None] * len(table)
     if labels:
         masks = [_mask(table, row, images[-1], labels) for row, images in enumerate(files)]
@@ -104,15 +101,6 @@ def _table(path):
         names = " and ".join(file.name for file in found[:5]) or "no table"
         raise DataError(path, names, "just one table (.csv or .tsv) of fields", "Name the table itself.")
     return found[0]
-
-
-def _check(table):
-    """Refuse splits and dates that are none."""
-    forms = {"split": ("train, test1 ... test9", split_name), "date": ("one such as 2024-03-31", as_date)}
-    for column, (expected, form) in forms.items():
-        for row, text in enumerate(table.columns.get(column, ())):
-            if form(text) is None:
-                raise table.error(row, f"the {column} {text!r}", expected, f"Write every {column} so, as text.")
 
 
 def _mask(table, row, image, pattern):

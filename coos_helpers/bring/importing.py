@@ -10,7 +10,6 @@ from coos_helpers.bring.crops import Look, look, reader
 from coos_helpers.bring.names import short
 from coos_helpers.bring.table import Table, read_table
 from coos_helpers.bring.write import plan, write_release
-from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split_names import split_name
 
@@ -61,16 +60,9 @@ class Imported:
 
 
 def import_cells(
-    table,
-    out,
-    pattern=None,
-    protein=None,
-    nucleus=None,
-    split=False,
-    wells=None,
-    progress=True,
+    table, out, pattern=None, protein=None, nucleus=None, split=False, wells=None, progress=True,
     told=lambda report: None,
-):
+):  # fmt: skip
     """Write a release of crops, a row of a table for each cell.
 
     Parameters
@@ -138,14 +130,9 @@ def _file_columns(table, protein, nucleus):
 
 
 def _check(table):
-    """Refuse splits and dates that are none, and a class of one cell, which cannot be learned and tested."""
+    """Refuse a class of one cell, which cannot be learned and tested."""
     counts = Counter(table.columns["class"])
     for row, name in enumerate(table.columns["class"]):
         if counts[name] == 1:
             remedy = "Bring more cells of it, or remove the row."
             raise table.error(row, f"the only cell of the class {name}", "two or more of each class", remedy)
-    forms = {"split": ("train, test1 ... test9", split_name), "date": ("one such as 2024-03-31", as_date)}
-    for column, (expected, form) in forms.items():
-        for row, text in enumerate(table.columns.get(column, ())):
-            if form(text) is None:
-                raise table.error(row, f"the {column} {text!r}", expected, f"Write every {column} so, as text.")

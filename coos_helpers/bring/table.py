@@ -8,11 +8,16 @@ from pathlib import Path
 
 from coos_helpers.bring.delimited import read_delimited
 from coos_helpers.bring.names import read_names, short
+from coos_helpers.data.design import as_date
 from coos_helpers.data.errors import DataError
+from coos_helpers.data.split_names import split_name
 from coos_helpers.data.validate import LONGEST
 
 #: Columns of names, which a spreadsheet may have taken for numbers.
 NAMES = ("class", "plate", "well", "split", "microscope")
+
+#: How a column is written, and what gives None where it is not.
+FORMS = {"split": ("train, test1 ... test9", split_name), "date": ("one such as 2024-03-31", as_date)}
 
 #: What a spreadsheet makes of a name: `1.0`, `2,00E+10`, and `'001`, a text that is marked as one.
 REWRITTEN = re.compile(r"\d+[.,]0+|\d+([.,]\d+)?E\+\d+|['‘’`].*", re.IGNORECASE)
@@ -108,6 +113,8 @@ def read_table(path, needed, known=(), pattern=None):
                 raise table.error(row, f"no {name}", "a value in each row", f"Fill it in, or remove `{name}`.")
             if name in NAMES:
                 _check_name(table, row, name, text)
+            if name in FORMS and FORMS[name][1](text) is None:
+                raise table.error(row, f"the {name} {text!r}", FORMS[name][0], f"Write every {name} so, as text.")
     return table
 
 

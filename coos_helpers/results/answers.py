@@ -108,9 +108,7 @@ def _function(predict, classes):
         if (n := getattr(predict, "n_features_in_", PIXELS)) != PIXELS:
             remedy = "Of features, pass a function: predict=lambda images: model.predict(features(images))"
             expected = f"one of all {PIXELS} pixels of a cell, images.reshape(len(images), -1)"
-            raise ValueError(
-                f"predict: found an estimator that was fitted to {n} features; expected {expected}. {remedy}."
-            )
+            raise ValueError(f"predict: found an estimator fitted to {n} features; expected {expected}. {remedy}.")
         yield lambda images: _estimated(predict, images.reshape(len(images), -1).astype(np.float64), classes)
     elif callable(predict):
         yield predict
@@ -134,12 +132,7 @@ def _checked(said, count, classes, what):
     """Take classes, scores or both as (count,) int64 and (count, K) float32 or None."""
     if isinstance(said, Predictions):
         said = said.predicted, said.scores
-    both = (
-        isinstance(said, tuple)
-        and len(said) == 2
-        and np.ndim(said[0]) == 1
-        and (said[1] is None or np.ndim(said[1]) == 2)
-    )
+    both = isinstance(said, tuple) and len(said) == 2 and np.ndim(said[0]) == 1 and np.ndim(said[1]) in (0, 2)
     predicted, scores = said if both else (None, said) if np.ndim(said) == 2 else (said, None)
     if scores is not None:
         scores = array(what, scores, NUMBERS, (count, len(classes))).astype(np.float32)

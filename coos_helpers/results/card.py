@@ -105,11 +105,7 @@ def of_run(about, rows, title):
 
 def _page(title, facts, columns, rows, limits, source):
     """Put a card together."""
-    never = [
-        *NEVER,
-        *([SIMULATED] if source.startswith("simulated cells") else []),
-        *([LICENCE] if source.startswith("COOS-7") else []),
-    ]
+    never = [*NEVER, *[SIMULATED] * source.startswith("simulated cells"), *[LICENCE] * source.startswith("COOS-7")]
     parts = [f"# Model card: {_cell(title)}", _table(["", ""], [[f"**{name}**", said] for name, said in facts.items()])]
     parts += ["## How well", "Balanced errors in percent, of the data above.", _table(columns, rows)]
     parts += ["## Limits", _list(limits)]

@@ -20,7 +20,7 @@ from coos_helpers.results.measures import ends_of, measures, plain
 from coos_helpers.shift.confusion_difference import difference_test
 
 FORMAT = "coos7-score 1"
-BASELINE = "Texture, L1 LR"
+BASELINE, _TEXTURE = "Texture, L1 LR", {("texture", "l1-lr")}
 
 
 def score(predictions=None, release=None, *, predict=None, name, sees, baseline="texture", progress=True):
@@ -51,9 +51,7 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
     """
     sees = access(sees)
     if (predictions is None) == (predict is None) or release is None:
-        raise ValueError(
-            "found not one of predictions and predict, or no release; expected one of them, and a release."
-        )
+        raise ValueError("found predictions and predict, or neither, or no release; expected one of them, and it.")
     release = open_release(release) if isinstance(release, str | Path) else release
     return numbers(brought(predictions, release, name, predict, progress), release, sees, baseline)
 
@@ -132,9 +130,6 @@ def _packed(path, release):
         if name in release and not np.array_equal(p.labels, release[name].labels):
             raise DataError(path, f"results of other cells of {name}", "those of this release", "Name its own pack.")
     return which[0], found.ladders, f"from the pack {Path(path).name}"
-
-
-_TEXTURE = {("texture", "l1-lr")}
 
 
 def _against(row, other, tests, ladders, made_by):
