@@ -51,7 +51,7 @@ def score(predictions=None, release=None, *, predict=None, name, sees, baseline=
     """
     sees = access(sees)
     if (predictions is None) == (predict is None) or release is None:
-        raise ValueError("found predictions and predict, or neither, or no release; expected one of them, and it.")
+        raise ValueError("found no release, or not one of predictions and predict; expected one of them and a release.")
     release = open_release(release) if isinstance(release, str | Path) else release
     return numbers(brought(predictions, release, name, predict, progress), release, sees, baseline)
 
