@@ -40,11 +40,19 @@ def test_the_papers_rows_are_its_table_3(entries):
 
 
 def test_what_others_reported_keeps_its_metric_and_says_what_sets_it_apart(entries):
-    others = {stem: e for stem, e in entries.items() if not stem.startswith("lu2019-")}
+    others = {stem: e for stem, e in entries.items() if not stem.startswith(("lu2019-", "book-"))}
     assert others["hua2021-cytoimagenet-and-imagenet"]["protocol"]["metric"] == "accuracy"
     assert others["xun2023-microsnoop"]["protocol"]["metric"] == "not named"
     assert others["zecchin2022-ad-gda"]["sees"] == "labels" and not others["shang2026-scmir"]["results"]
     assert all("as reported" == e["reported_by"] and len(e["not_comparable_in"]) > 40 for e in others.values())
+
+
+def test_the_books_rows_are_the_headline_rows_of_its_longer_run(entries):
+    own = [e["predictions"] for stem, e in entries.items() if stem.startswith("book-")]
+    found = pack.read(board.HERE / "evening.pack")
+    firsts = [next(iter(row.values())) for row in results.headline_rows(found)]
+    assert {(of["features"], of["model"]) for of in own} == {(p.representation, p.classifier) for p in firsts}
+    assert {of["pack"] for of in own} == {"../evening.pack"}
 
 
 def test_the_schema_is_one_and_knows_every_level_of_access():
