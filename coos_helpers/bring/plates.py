@@ -37,9 +37,9 @@ def draw_plates(path, cells, made, class_names):
     for (name, well, *what), _ in sorted(wells.items(), key=lambda item: (-item[1], item[0])):
         top.setdefault(name, {}).setdefault(well, what)
     names = sorted(top)[:MOST]
-    across = min(4, len(names))
+    across = min(3, len(names))
     down = -(-len(names) // across)
-    figure = Figure(figsize=(3.4 * across, 2.5 * down + 0.9), layout="constrained")
+    figure = Figure(figsize=(2.8 * across, 2 * down + 0.9), layout="constrained")
     panels = np.atleast_1d(figure.subplots(down, across)).ravel()
     rows, columns = FORMATS[made.wells or _smallest(cells["well"])]
     for ax, name in zip(panels, names, strict=False):
@@ -47,18 +47,18 @@ def draw_plates(path, cells, made, class_names):
     for ax in panels[len(names) :]:
         ax.set_axis_off()
     figure.legend(
-        handles=_legend(class_names, set(split)), loc="outside lower center", ncols=min(6, 2 * across), fontsize=8
+        handles=_legend(class_names, set(split)), loc="outside lower center", ncols=min(5, 2 * across), fontsize=8
     )
     if len(top) > MOST:
         figure.suptitle(f"the first {MOST} of {len(top)} plates", fontsize=9)
     with atomic(path) as file:
         style = {"bbox_inches": "tight", "pad_inches": 0.1}  # long names make the legend wider than the plates
-        figure.savefig(file, format="png", dpi=110, facecolor="white", metadata={"Software": None}, **style)
+        figure.savefig(file, format="png", dpi=150, facecolor="white", metadata={"Software": None}, **style)
 
 
 def _draw(ax, name, wells, plate_wells, rows, columns, class_names):
     """Draw one plate."""
-    size, of = 34 * 12 / columns, _colours(class_names)
+    size, of = 42 * 12 / columns, _colours(class_names)
     there = {well: place for well in wells if (place := well_place(well, plate_wells))}
     for kind in MARKS:
         mine = [(place, wells[well][0]) for well, place in there.items() if wells[well][1] == kind]
