@@ -4,6 +4,7 @@ Run it on your entry before you send it: .venv/bin/python book/board.py book/lea
 """
 
 import json
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -117,14 +118,17 @@ def made(folder=ENTRIES):
 
 
 def _table(title, rows):
-    """Draw the entries of one data set as a table that a few lines of script sort, and say what sets them apart."""
+    """Draw the entries of one data set as a table that a script sorts; what is the same in all stands above it."""
     splits = sorted({split for row in rows for split in row["results"]}, key=lambda name: (name != "train", name))
     one = {row["protocol"]["metric"] for row in rows} == {"balanced error"}
     columns = ["method", *(() if one else ("metric",)), *splits, "classifier", "saw of the test cells", "numbers"]
     columns += ["data version", "date", "links"]
-    heads = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "\n".join(f"<tr>{_row(row, splits, one)}</tr>" for row in rows)
+    cells = [_row(row, splits, one) for row in rows]
+    alike = [n for n in range(len(columns)) if len(rows) > 1 and len({row[n] for row in cells}) == 1]
+    heads = "".join(f'<th scope="col">{escape(c)}</th>' for n, c in enumerate(columns) if n not in alike)
+    body = "\n".join(f"<tr>{''.join(c for n, c in enumerate(row) if n not in alike)}</tr>" for row in cells)
     caption = f"{escape(title[0].upper() + title[1:])}{' (%)' if splits else ''}, {len(rows)} entries."
+    caption += "".join(f" {columns[n].capitalize()}: {re.sub('</?td[^>]*>', '', cells[0][n])}." for n in alike)
     box = f'<div class="wide-table" tabindex="0" role="region" aria-label="{escape(title)}">'
     apart = {}
     for row in rows:
@@ -139,7 +143,7 @@ def _table(title, rows):
 
 
 def _row(row, splits, one):
-    """Write one entry's cells; numbers sort by themselves, and what is missing comes last."""
+    """Write one entry's cells, a list; numbers sort by themselves, and what is missing comes last."""
     protocol = row["protocol"]
     digits = max((len(str(of["value"]).partition(".")[2]) for of in row["results"].values()), default=0)
     cells = [f'<th scope="row">{escape(row["name"])}</th>']
@@ -152,7 +156,7 @@ def _row(row, splits, one):
     links = ", ".join(f'<a href="{escape(url)}">{name}</a>' for name, url in row["links"].items())
     cells += [f"<td>{escape(protocol['classifier'])}</td>", f'<td data-sort="{level}">{escape(saw)}</td>']
     cells += [f"<td>{row['reported_by']}</td>", f"<td>{escape(row['data']['version'])}</td>", f"<td>{row['date']}</td>"]
-    return "".join([*cells, f"<td>{links}</td>"])
+    return [*cells, f"<td>{links}</td>"]
 
 
 def _number(of, digits):

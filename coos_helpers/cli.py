@@ -99,7 +99,7 @@ def simulate(out, scale, seed):
 @click.option("--threshold", type=click.Choice(["otsu", "local"]), default="otsu", help="local: uneven background.")
 @click.option("--smallest", type=float, help="Diameter of the smallest nucleus, pixels.  [default: 8]")
 @click.option("--largest", type=float, help="Diameter of the largest nucleus, pixels.  [default: 60]")
-@click.option("--pixel-size", type=float, help="um a pixel: the two diameters are in um, then.")
+@click.option("--pixel-size", type=float, help="um a pixel: the two diameters are in um, then, and needed.")
 @click.option("--labels", help="Masks of nuclei: what follows an image's name, _cp_masks.png, or masks/{}.tif.")
 @click.option("--centres", type=click.Path(), help="Table of nuclei: field, x, y (pixels, from 0).")
 @click.option("--split", is_flag=True, help="Split out of sample, the paper's way, where the table has no split.")
@@ -188,4 +188,6 @@ def evaluate(file, data, out, name, sees, baseline):
     found = evaluate(file, data, out, name, sees, None if baseline == "none" else baseline)
     for split, of in found["splits"].items():
         click.echo(f"{split}: balanced error {of['balanced_error']['value']:.1f} %")
+    for note in found["about"]["notes"]:
+        click.echo(f"Note: {note}", err=True)
     click.echo(f"The report is {os.path.join(out, 'report.html')}.")

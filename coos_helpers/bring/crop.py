@@ -12,6 +12,7 @@ from coos_helpers.bring import report, segment, sheet
 from coos_helpers.bring.crops import CHOOSE
 from coos_helpers.bring.cut import cut, see
 from coos_helpers.bring.fields import read_fields
+from coos_helpers.bring.table import refuse_inside
 from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split_names import find_splits
@@ -58,6 +59,7 @@ def crop(fields, out, options=None, protein=None, nucleus=None, labels=None, cen
     if len(found[0].files) == 1 and not (protein and nucleus):  # of two, neither is the first by custom
         raise DataError(table.path, "one file of both channels", "to know protein and nucleus", CHOOSE)
     class_names = tuple(sorted({field.known["class"] for field in found}))
+    refuse_inside(table, out)
     ten = {name: values.repeat(10) for name, values in _columns(found).items()}
     plan(ten, class_names, split, wells)  # as if each field had ten cells: what is refused is so before any work
     asked = {"options": options, "protein": protein, "nucleus": nucleus}

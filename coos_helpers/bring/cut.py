@@ -18,6 +18,8 @@ from coos_helpers.store.keys import key
 EDGE = CELL[1]
 SATURATED = 0.01  # share of a field's pixels at its largest value
 BLURRED = 0.7  # see `segment.blur`
+NEAR = "no nucleus but too near the edge"
+NONE = "no nucleus: empty, blurred to nothing, or nothing of its size; or are the channels exchanged?"
 
 
 class Cropped(NamedTuple):
@@ -83,7 +85,7 @@ def warnings_of(counts, labels, nuclei, crops):
     """
     odd = []
     if not crops:
-        odd.append("no nucleus but too near the edge" if nuclei else "no nucleus: empty, or blurred to nothing")
+        odd.append(NEAR if nuclei else NONE)
     for channel, pixels in zip(("protein", "nucleus"), counts, strict=True):
         many = np.bincount(pixels.ravel())
         below = many[:-1][many[:-1] > 0]

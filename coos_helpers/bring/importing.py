@@ -8,7 +8,7 @@ import numpy as np
 
 from coos_helpers.bring.crops import Look, look, reader
 from coos_helpers.bring.names import short
-from coos_helpers.bring.table import Table, read_table
+from coos_helpers.bring.table import Table, read_table, refuse_inside
 from coos_helpers.bring.write import plan, write_release
 from coos_helpers.data.errors import DataError
 from coos_helpers.data.split_names import split_name
@@ -91,6 +91,7 @@ def import_cells(
         remedy = "Move the images there, or read what is known from the names of files with --pattern."
         raise DataError(table, "no folder with files", "a folder for each class, with its images", remedy)
     table = read_table(table, ["class"], [*KNOWN, *FILES], CLASSES if by_class else pattern)
+    refuse_inside(table, out)
     columns, wanted = _file_columns(table, protein, nucleus)
     _check(table)
     files = list(zip(*map(table.files, columns), strict=True))

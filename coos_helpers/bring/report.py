@@ -19,7 +19,7 @@ def odd_ones(cropped):
         for one, value in zip(cropped, values, strict=True):
             if value != usual:
                 this, rest = (" x ".join(map(str, v)) if what == "shape" else v for v in (value, usual))
-                one.warnings.append(f"{this} {unit}, where most fields have {rest}")
+                one.warnings.append(f"{this} {unit}, where other fields have {rest}")
 
 
 def write(out, table, fields, cropped):

@@ -23,7 +23,7 @@ class Options(NamedTuple):
     threshold : `otsu`, one for the whole field; or `local`, for an uneven background: the mean around each pixel, in a
         square twice as wide as the largest nucleus, is taken off before.
     smallest, largest : diameters of nuclei, of a circle of the same area; in pixels, or in um where `pixel_size` is
-        known. Without them, 8 and 60 pixels.
+        known, and then both are needed. Else 8 and 60 pixels.
     pixel_size : um a pixel, or None.
     """
 
@@ -41,8 +41,8 @@ class Options(NamedTuple):
                 raise ValueError(f"{name}: found {value}; expected a number above 0.")
         if self.threshold not in ("otsu", "local"):
             raise ValueError(f"threshold: found {self.threshold!r}; expected otsu or local.")
-        if self.pixel_size and self.smallest is None and self.largest is None:
-            raise ValueError("found a pixel size without a limit; expected smallest or largest, in um, beside it.")
+        if self.pixel_size and None in (self.smallest, self.largest):
+            raise ValueError("found a pixel size without both limits; expected smallest and largest, in um, beside it.")
         unit = self.pixel_size or 1.0
         small = 8.0 if self.smallest is None else self.smallest / unit
         large = 60.0 if self.largest is None else self.largest / unit

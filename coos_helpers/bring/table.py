@@ -107,15 +107,26 @@ def read_table(path, needed, known=(), pattern=None):
             raise DataError(path, f"{found} and no `{missing}` in row 1", f"columns {_expected(needed, known)}", remedy)
     if not len(table):
         raise DataError(path, "no row below the header", "a row for each image", "Fill the table.")
+    spelled = {}
     for name in [name for name in (*needed, *known) if name in names]:
         for row, text in enumerate(table.columns[name]):
             if not text:
                 raise table.error(row, f"no {name}", "a value in each row", f"Fill it in, or remove `{name}`.")
             if name in NAMES:
                 _check_name(table, row, name, text)
+            if name == "class" and (first := spelled.setdefault(text.casefold(), text)) != text:
+                expected = f"{short(first)}, as in the rows before"
+                raise table.error(row, f"the class {short(text)}", expected, "Write each class in one way.")
             if name in FORMS and FORMS[name][1](text) is None:
                 raise table.error(row, f"the {name} {text!r}", FORMS[name][0], f"Write every {name} so, as text.")
     return table
+
+
+def refuse_inside(table, out):
+    """Refuse to write a release into the folder of a table, where its files would lie among yours."""
+    folder = table.path if table.path.is_dir() else table.path.parent
+    if folder.resolve() == Path(out).resolve():
+        raise DataError(out, "the folder that is read", "another folder for the release", "Name a new one.")
 
 
 def _expected(needed, known):

@@ -31,7 +31,10 @@ class Lack(NamedTuple):
 
 
 class Confounded(NamedTuple):
-    """Say what goes along with class: `what` (class, microscope, date or plate) called `name` has few `others`."""
+    """Say what goes along with class: `what` (class, microscope, date or plate) called `name` has few `others`.
+
+    Of a class it is the training set's; a plate that is `of` plate is the only one.
+    """
 
     what: str
     name: str
@@ -39,8 +42,11 @@ class Confounded(NamedTuple):
     others: tuple
 
     def text(self):
-        only = f"one {self.of} only," if self.what == "class" else f"no other {self.of} than"
-        return f"the {self.what} {self.name} has {only} {listed(self.others)}"
+        if self.what == "class":
+            return f"in training the class {self.name} has one {self.of} only, {self.others[0]}"
+        if self.what == self.of:
+            return f"all cells are of one {self.what}, {self.name}: of another nothing can be known"
+        return f"the {self.what} {self.name} has no other {self.of} than {listed(self.others)}"
 
 
 @dataclass(frozen=True)
@@ -116,13 +122,16 @@ def _confounded(known):
         if what not in known:
             continue
         have, of = defaultdict(set), defaultdict(set)
-        for name, class_name in set(zip(known[what].tolist(), known["class"].tolist(), strict=True)):
+        for name, class_name, split in set(zip(known[what].tolist(), known["class"], known["split"], strict=True)):
             have[name].add(class_name)
-            of[class_name].add(name)
+            if split == "train":
+                of[class_name].add(name)
         few = n_classes - 1 if what == "microscope" else 1
         if n_classes > 1:
             found += [Confounded(what, name, "class", tuple(sorted(have[name]))) for name in sorted(have)
                       if len(have[name]) <= few]  # fmt: skip
+        if what == "plate" and len(have) == 1:
+            found.append(Confounded("plate", *have, "plate", ()))
         if len(have) > 1:
             found += [Confounded("class", name, what, tuple(of[name])) for name in sorted(of) if len(of[name]) == 1]
     return found

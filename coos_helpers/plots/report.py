@@ -23,7 +23,7 @@ CALIBRATION = {
 
 CAPTIONS = {
     "errors": "Balanced error on each test set with 95 % intervals: thick, other wells of these plates; thin, another "
-    "plate. Crosses: the baseline.",
+    "plate.",
     "confusion": "Confusion matrices in percent of the true class. The two most common errors of each are framed.",
     "differences": "What changed from the first test set to another, in points of the true class. Framed: p below "
     "0.05 after Holm's correction for one matrix, whole wells exchanged.",
@@ -54,7 +54,7 @@ def page(score):
         "title": escape(about["name"]),
         "source": escape(about["source"]),
         "sees": escape(about["sees"]["words"]),
-        "level": about["sees"]["level"],
+        "memory": ' "Memory" is the training set.' * ("train" in score["splits"]),
         "date": about["date"],
         "versions": escape(", ".join(f"{name} {number}" for name, number in about["versions"].items())),
         "key": about["data_key"],
@@ -161,11 +161,12 @@ def _table(frame, title, caption):
 
 def _figure(name, picture, score):
     """Write a figure with its caption, and in words what it shows; its data are named in the picture."""
+    title = CAPTIONS[name] + " Crosses: the baseline." * bool(name == "errors" and score["baseline"])
     said = {"errors": _finding, "confusion": _confusions, "differences": _changes}.get(name, lambda _: ())
-    alt = escape(f"{CAPTIONS[name]} {' '.join(said(score))}")
+    alt = escape(f"{title} {' '.join(said(score))}")
     box = f'<div class="wide" tabindex="0" role="region" aria-label="figure of {name}, may scroll sideways">'
-    words = escape(CAPTIONS[name])
-    return f'<figure>{box}<img src="{picture}" alt="{alt}"></div><figcaption>{words}</figcaption></figure>'
+    picture = f'{box}<img src="{picture}" alt="{alt}"></div>'
+    return f'<figure class="{name}">{picture}<figcaption>{escape(title)}</figcaption></figure>'
 
 
 def _confusions(score):

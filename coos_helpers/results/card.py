@@ -37,7 +37,7 @@ def of_score(score):
         "Data": about["source"],
         "Classes": ", ".join(about["classes"]),
         "Cells": ", ".join(f"{name} {count:,}" for name, count in about["cells"].items()),
-        "What it saw of the test cells": f"{about['sees']['words']} (level {about['sees']['level']} of 5)",
+        "What it saw of the test cells": about["sees"]["words"],
         "Training, seed": "not known here: whoever made the classifier should add them",
         "Scored": f"{about['date']}, {_versions(about)}",
     }

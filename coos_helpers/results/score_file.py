@@ -27,6 +27,8 @@ def read(path):
     path = Path(path)
     if is_folder(path, "a table of predictions", WRITE):
         raise DataError(path, "a folder", "a table of predictions", "Name the file in it.")
+    if path.suffix.lower() in (".pack", ".json"):
+        raise DataError(path, f"a {path.suffix} file", "a table of predictions, CSV or Parquet", WRITE)
     if path.suffix.lower() in (".parquet", ".pq"):
         frame = _read_parquet(path)
         return frame.set_axis(range(2, len(frame) + 2))

@@ -84,9 +84,9 @@ def test_odd_fields_are_named_and_left_to_you(tmp_path):
     empty = small_fields.counts(nuclei=())
     out = crop(small_fields.write(tmp_path / "fields", 6, f1=small, f2=eight, f3=empty), tmp_path / "out")
     said = text(out)
-    assert "Warning: f1_nucleus (row 3): 120 x 130 pixels, where most fields have 150 x 170" in said
-    assert "Warning: f2_nucleus (row 4): 8 bits, where most fields have 16" in said
-    assert "Warning: f3_nucleus (row 5): no nucleus: empty, or blurred to nothing" in said
+    assert "Warning: f1_nucleus (row 3): 120 x 130 pixels, where other fields have 150 x 170" in said
+    assert "Warning: f2_nucleus (row 4): 8 bits, where other fields have 16" in said
+    assert "Warning: f3_nucleus (row 5): no nucleus: empty, blurred to nothing" in said
     assert said.count("Warning") == 3 and "8-bit images: 1 field" in said
     with h5py.File(out / "cells_training.hdf5") as file:
         assert file["data"][file["field"].asstr()[:] == "f2_nucleus"].max() < 256

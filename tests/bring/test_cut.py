@@ -54,11 +54,11 @@ def test_saturation_is_a_pile_of_pixels_at_the_largest_value(bits):
 
 
 @pytest.mark.parametrize("change, words", [
-    (lambda c: np.stack([c[0], np.random.default_rng(0).poisson(100, c[1].shape)]), "no nucleus: empty, or blurred"),
+    (lambda c: np.stack([c[0], np.random.default_rng(0).poisson(100, c[1].shape)]), "no nucleus: empty, blurred"),
     (lambda c: np.stack([c[0], np.full_like(c[1], 7)]), "constant nucleus image"),
     (lambda c: np.stack([np.zeros_like(c[0]), c[1]]), "constant protein image"),
     (lambda c: np.stack([c[0], ndimage.gaussian_filter(c[1], 8)]), "blurred"),
-    (lambda c: np.stack([c[0], ndimage.gaussian_filter(c[1], 60)]), "no nucleus: empty, or blurred"),
+    (lambda c: np.stack([c[0], ndimage.gaussian_filter(c[1], 60)]), "no nucleus: empty, blurred"),
 ])  # fmt: skip
 def test_a_field_that_shows_nothing_is_named(change, words):
     assert words in said(change(small_fields.counts()).astype(np.uint16))

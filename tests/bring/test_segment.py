@@ -97,7 +97,8 @@ def test_limits_are_diameters_in_pixels_or_in_um():
     ({"smallest": math.nan}, "smallest: found nan"),
     ({"smooth": -1}, "smooth: found -1"),
     ({"pixel_size": 0}, "pixel_size: found 0"),
-    ({"pixel_size": 0.3}, "a pixel size without a limit"),
+    ({"pixel_size": 0.3}, "a pixel size without both limits"),
+    ({"pixel_size": 0.3, "largest": 20}, "a pixel size without both limits"),
     ({"threshold": "li"}, "'li'; expected otsu or local"),
 ])  # fmt: skip
 def test_an_option_that_cannot_be_meant_is_refused(options, words):

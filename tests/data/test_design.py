@@ -127,7 +127,7 @@ def test_what_goes_along_with_class_is_found():
     )
     assert not [one for one in found if one.what == "plate" and one.name == "G"]
     text = describe(cells | {"split": np.full(len(cells["class"]), "train")}).text()
-    assert "Note: the class Golgi has one plate only, G." in text
+    assert "Note: in training the class Golgi has one plate only, G." in text
     assert "Note: the microscope C has no other class than IMM." in text
 
 
