@@ -4,6 +4,7 @@ import csv
 import io
 from collections import Counter
 
+from coos_helpers.data.places import well_name
 from coos_helpers.data.validate import printable
 from coos_helpers.store.files import atomic
 
@@ -47,7 +48,8 @@ def text(table, fields, cropped):
     for what, columns in (("class", ["class"]), ("plate", ["plate"]), ("well", ["plate", "well"])):
         counts, of_fields = Counter(), Counter()
         for field, one in zip(fields, cropped, strict=True):
-            name = "/".join(field.known[column] for column in columns)
+            known = field.known | {"well": well_name(field.known["well"])}
+            name = "/".join(known[column] for column in columns)
             counts[name] += len(one.centres)
             of_fields[name] += 1
         if what == "class":

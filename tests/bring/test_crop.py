@@ -77,6 +77,12 @@ def test_the_report_counts_cells_per_field_well_plate_and_class(fields, tmp_path
         assert sheet.size[0] > 1000 and np.asarray(sheet).std() > 10
 
 
+def test_two_spellings_of_a_well_are_one_in_the_report_as_in_the_release(fields, tmp_path):
+    table = fields / "fields.csv"
+    table.write_text(table.read_text().replace("A03", "a1"))
+    assert "\np1/A01 2 6\n" in re.sub(" +", " ", text(crop(fields, tmp_path / "out")))
+
+
 def test_odd_fields_are_named_and_left_to_you(tmp_path):
     small, eight = small_fields.counts()[:, :120, :130], small_fields.counts()
     eight = (eight // eight.max((1, 2), keepdims=True)).astype(np.uint8)
