@@ -124,7 +124,8 @@ def _table(title, rows):
     columns = ["method", *(() if one else ("metric",)), *splits, "classifier", "saw of the test cells", "numbers"]
     columns += ["data version", "date", "links"]
     cells = [_row(row, splits, one) for row in rows]
-    alike = [n for n in range(len(columns)) if len(rows) > 1 and len({row[n] for row in cells}) == 1]
+    told = range(columns.index("classifier"), len(columns))  # a column of numbers stays, whatever they are
+    alike = [n for n in told if len(rows) > 1 and len({row[n] for row in cells}) == 1]
     heads = "".join(f'<th scope="col">{escape(c)}</th>' for n, c in enumerate(columns) if n not in alike)
     body = "\n".join(f"<tr>{''.join(c for n, c in enumerate(row) if n not in alike)}</tr>" for row in cells)
     caption = f"{escape(title[0].upper() + title[1:])}{' (%)' if splits else ''}, {len(rows)} entries."

@@ -122,8 +122,8 @@ def test_crop_makes_a_release_that_check_reads_and_says_what_is_odd(tmp_path):
     assert "f1_nucleus (row 3): no nucleus" in result.stdout
     assert "9 cells" in run("check", tmp_path / "out").stdout
     assert_one_error_line(run("crop", fields, tmp_path / "out"), "found another release", "an empty folder")
-    for given, words in ((["--pixel-size", 0.5], "a pixel size without"), (["--labels", "_m.png"], "in row 2"),
-                         (["--protein", 2], "no channel '2'")):  # fmt: skip
+    for given, words in ((["--pixel-size", 0.5], "a pixel size without both limits"),
+                         (["--labels", "_m.png"], "in row 2"), (["--protein", 2], "no channel '2'")):  # fmt: skip
         assert_one_error_line(run("crop", fields, tmp_path / "other", *given), words)
     (fields / "f2_protein.tif").write_bytes(b"")
     assert_one_error_line(run("crop", fields, tmp_path / "new"), "f2_protein.tif", "an empty file", "in row 4")

@@ -122,7 +122,8 @@ def _confounded(known):
         if what not in known:
             continue
         have, of = defaultdict(set), defaultdict(set)
-        for name, class_name, split in set(zip(known[what].tolist(), known["class"], known["split"], strict=True)):
+        parts = (known[part].tolist() for part in (what, "class", "split"))
+        for name, class_name, split in set(zip(*parts, strict=True)):
             have[name].add(class_name)
             if split == "train":
                 of[class_name].add(name)
@@ -132,7 +133,7 @@ def _confounded(known):
                       if len(have[name]) <= few]  # fmt: skip
         if what == "plate" and len(have) == 1:
             found.append(Confounded("plate", *have, "plate", ()))
-        if len(have) > 1:
+        if len(set().union(*of.values())) > 1:  # where training has one alone, it tells no classes apart
             found += [Confounded("class", name, what, tuple(of[name])) for name in sorted(of) if len(of[name]) == 1]
     return found
 

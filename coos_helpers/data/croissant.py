@@ -63,19 +63,18 @@ def croissant(release, about):
     }
 
 
+def _node(kind, address, name, **more):
+    """Write what has a kind, an address and a name, and more."""
+    return {"@type": f"cr:{kind}", "@id": address, "name": name, **more}
+
+
 def _file(path):
     """Describe a file."""
     with open(path, "rb", buffering=0) as file:
         digest = file_digest(file, "sha256").hexdigest()
-    return {
-        "@type": "cr:FileObject",
-        "@id": path.name,
-        "name": path.name,
-        "contentUrl": path.name,
-        "contentSize": f"{path.stat().st_size} B",
-        "encodingFormat": "application/x-hdf5",
-        "sha256": digest,
-    }
+    size, form = f"{path.stat().st_size} B", "application/x-hdf5"
+    more = {"contentUrl": path.name, "contentSize": size, "encodingFormat": form, "sha256": digest}
+    return _node("FileObject", path.name, path.name, **more)
 
 
 def _records(split):
@@ -85,42 +84,25 @@ def _records(split):
     def add(name, found):
         if isinstance(found, h5py.Dataset) and found.shape[:1] == (len(split),):
             told = " in ".join(str(found.attrs[key]) for key in ("meaning", "unit") if key in found.attrs)
-            fields.append(
-                {
-                    "@type": "cr:Field",
-                    "@id": f"{split.name}/{name}",
-                    "name": name,
-                    "description": told or meanings.get(name, "kept of the table that the cells came with"),
-                    "dataType": TYPES[found.dtype.kind],
-                    "source": {"fileObject": {"@id": split.path.name}, "extract": {"column": name}},
-                    **({"isArray": True, "arrayShape": ",".join(map(str, found.shape[1:]))} if found.ndim > 1 else {}),
-                }
-            )
+            more = {"description": told or meanings.get(name, "kept of the table that the cells came with")}
+            more |= {"dataType": TYPES[found.dtype.kind]}
+            more |= {"source": {"fileObject": {"@id": split.path.name}, "extract": {"column": name}}}
+            if found.ndim > 1:
+                more |= {"isArray": True, "arrayShape": ",".join(map(str, found.shape[1:]))}
+            fields.append(_node("Field", f"{split.name}/{name}", name, **more))
 
     with h5py.File(split.path, "r") as file:
         one = file.attrs.get("channels") == 1
         meanings = MEANINGS | {"data": f"{MEANINGS['data']}; the nucleus is not known, and zero"} if one else MEANINGS
         file.visititems(add)
     told = f"{len(split):,} cells of the split {split.name}; a record for each, in the order of the file"
-    return {"@type": "cr:RecordSet", "@id": split.name, "name": split.name, "description": told, "field": fields}
+    return _node("RecordSet", split.name, split.name, description=told, field=fields)
 
 
 def _classes(names):
     """List the classes by label."""
     parts = {"label": "sc:Integer", "name": "sc:Text"}
-    fields = [
-        {"@type": "cr:Field", "@id": f"classes/{part}", "name": part, "dataType": kind} for part, kind in parts.items()
-    ]
-    rows = [{"classes/label": label, "classes/name": name} for label, name in enumerate(names)]
-    key = {"@id": "classes/label"}
-    told = "classes by label"
-    return {
-        "@type": "cr:RecordSet",
-        "@id": "classes",
-        "name": "classes",
-        "description": told,
-        "dataType": "sc:Enumeration",
-        "key": key,
-        "field": fields,
-        "data": rows,
-    }
+    more = {"description": "classes by label", "dataType": "sc:Enumeration", "key": {"@id": "classes/label"}}
+    more["field"] = [_node("Field", f"classes/{part}", part, dataType=kind) for part, kind in parts.items()]
+    more["data"] = [{"classes/label": label, "classes/name": name} for label, name in enumerate(names)]
+    return _node("RecordSet", "classes", "classes", **more)

@@ -48,7 +48,9 @@ def test_what_others_reported_keeps_its_metric_and_says_what_sets_it_apart(entri
 
 
 def test_the_books_rows_are_the_headline_rows_of_its_longer_run(entries):
-    own = [e["predictions"] for stem, e in entries.items() if stem.startswith("book-")]
+    rows = [e for stem, e in entries.items() if stem.startswith("book-")]
+    assert all(e["reported_by"] == "recomputed" and e["data"]["name"] == "simulated" for e in rows)
+    own = [e["predictions"] for e in rows]
     found = pack.read(board.HERE / "evening.pack")
     firsts = [next(iter(row.values())) for row in results.headline_rows(found)]
     assert {(of["features"], of["model"]) for of in own} == {(p.representation, p.classifier) for p in firsts}

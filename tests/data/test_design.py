@@ -131,6 +131,19 @@ def test_what_goes_along_with_class_is_found():
     assert "Note: the microscope C has no other class than IMM." in text
 
 
+def test_what_is_confounded_in_training_is_not_hidden_by_a_test_set_and_what_only_tests_have_confounds_nothing():
+    cells = plates(("ER", "1", "2024-01-01", "A"), ("Golgi", "2", "2024-01-01", "A"), ("ER", "3", "2024-05-01", "B"),
+                   ("Golgi", "3", "2024-05-01", "B"))  # fmt: skip
+    found = describe(cells | {"split": np.where(cells["microscope"] == "B", "test4", "train")}).confounded
+    classes = [one for one in found if one.what == "class"]
+    assert classes == [Confounded("class", "ER", "plate", ("1",)), Confounded("class", "Golgi", "plate", ("2",))]
+
+
+def test_a_single_plate_is_said_once():
+    found = describe({"class": ["a", "b"], "plate": ["P", "P"], "split": ["train", "train"]})
+    assert found.notes() == ["all cells are of one plate, P: of another nothing can be known"]
+
+
 def test_a_plate_that_trains_one_class_and_tests_another_is_named():
     cells = plates(
         *[(name, f"P{n}", f"2024-{n:02}-01", "A") for name, last in (("ER", 4), ("IMM", 5)) for n in range(1, last)]

@@ -55,7 +55,8 @@ def test_a_card_says_what_it_must_not_be_used_for_by_its_data(source, said, unsa
     for text in (of(of_run(source)), card.of_score(score)):
         never = text.partition("## What it must not be used for")[2]
         assert said in never and unsaid not in never and "Diagnosis" in never
-    assert "labels" in card.of_score(score) and "a bound" in card.of_score(score)
+    made = card.of_score(score)
+    assert "| **What it saw of the test cells** | labels |" in made and "a bound" in made
 
 
 def test_names_stay_in_their_cells():
